@@ -106,9 +106,7 @@ class Absent:
     why: str
 
 
-FeedState: TypeAlias = (
-    Starting | Live | Polling | Reconnecting | Forbidden | SignedOut | Absent
-)
+FeedState: TypeAlias = Starting | Live | Polling | Reconnecting | Forbidden | SignedOut | Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +120,20 @@ class FeedMoved:
 Change: TypeAlias = Listed | Seen | FeedMoved
 
 __all__ = [
-    "Absent", "Change", "Event", "EventType", "FeedMoved", "FeedState", "Forbidden", "Key", "Listed",
-    "Live", "Polling", "Reconnecting", "Seen", "SignedOut", "Starting", "Subject",
+    "Absent",
+    "Change",
+    "Event",
+    "EventType",
+    "FeedMoved",
+    "FeedState",
+    "Forbidden",
+    "Key",
+    "Listed",
+    "Live",
+    "Polling",
+    "Reconnecting",
+    "Seen",
+    "SignedOut",
+    "Starting",
+    "Subject",
 ]

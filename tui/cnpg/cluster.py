@@ -1,0 +1,188 @@
+"""Cluster (postgresql.cnpg.io/v1): who archives its WAL, what its conditions say, where it stands.
+
+Types: cloudnative-pg ``api/v1/cluster_types.go``. Beware: ``status.lastSuccessfulBackup`` and
+``firstRecoverabilityPoint`` are not written for plugin backups and are not read here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tui.cnpg import manifest
+from tui.cnpg.manifest import BARMAN_PLUGIN, Key, Manifest
+
+CONTINUOUS_ARCHIVING = "ContinuousArchiving"
+LAST_BACKUP_SUCCEEDED = "LastBackupSucceeded"
+
+HEALTHY_PHASE = "Cluster in healthy state"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition; ``since`` moves only when ``status`` flips, so it means working or failing since.
+
+    ``status`` is ``True``, ``False`` or ``Unknown`` as text. For LastBackupSucceeded read ``reason``:
+    False with ``BackupStarted`` only says that a backup runs now.
+    """
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    since: datetime | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the status is ``True``."""
+        return self.status == "True"
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """An item of ``spec.plugins``: enabled unless said otherwise, no archiver unless said so."""
+
+    name: str
+    enabled: bool
+    is_wal_archiver: bool
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One Cluster. Times are UTC; ``""`` means the field is not set."""
+
+    key: Key
+    resource_version: str
+    uid: str
+    created: datetime | None
+    instances: int
+    ready_instances: int
+    phase: str
+    phase_reason: str
+    primary: str
+    target_primary: str
+    timeline: int | None
+    system_id: str
+    plugins: tuple[Plugin, ...]
+    in_tree_store: str
+    """``spec.backup.barmanObjectStore.destinationPath``, ``""`` if no in-tree store is configured."""
+    volume_snapshots: bool
+    backup_target: str
+    conditions: tuple[Condition, ...]
+    last_failed_backup: datetime | None
+    hibernated: bool
+    fenced: tuple[str, ...]
+    """Names of fenced instances, ``("*",)`` for all."""
+    skips_wal_archiving: bool
+
+    def condition(self, kind: str) -> Condition | None:
+        """The condition of that type, None if the operator has not said anything yet."""
+        return next((item for item in self.conditions if item.type == kind), None)
+
+    @property
+    def archiving(self) -> Condition | None:
+        """``ContinuousArchiving``; its absence means no WAL was tried yet: unknown, not fine."""
+        return self.condition(CONTINUOUS_ARCHIVING)
+
+    @property
+    def backup_plugin(self) -> Plugin | None:
+        """The enabled plugin that takes base backups: the WAL archiver, or the Barman one, or any."""
+        enabled = [plugin for plugin in self.plugins if plugin.enabled]
+        ranked = sorted(
+            enabled, key=lambda plugin: (not plugin.is_wal_archiver, plugin.name != BARMAN_PLUGIN)
+        )
+        return ranked[0] if ranked else None
+
+    @property
+    def archives(self) -> bool:
+        """Whether anything that archives WAL is configured.
+
+        An enabled plugin archives even when ``isWALArchiver`` is false (facts of the archiver:
+        cloudnative-pg ``pkg/management/postgres/archiver``); without one archive_command succeeds as
+        a no-op and every status stays green.
+        """
+        return self.backup_plugin is not None or bool(self.in_tree_store)
+
+    @property
+    def server_name(self) -> str:
+        """The folder under the destination path: plugin parameter ``serverName``, or the name."""
+        plugin = self.backup_plugin
+        return (plugin.parameters.get("serverName") if plugin else "") or self.key.name
+
+    @property
+    def store(self) -> Key | None:
+        """The ObjectStore named by the plugin's ``barmanObjectName`` (same namespace)."""
+        plugin = self.backup_plugin
+        name = plugin.parameters.get("barmanObjectName") if plugin else ""
+        return Key(self.key.namespace, name) if name else None
+
+    @property
+    def is_switching_over(self) -> bool:
+        """A switchover or failover is under way: current and target primary differ."""
+        return bool(self.target_primary) and self.primary != self.target_primary
+
+
+def read(source: Manifest) -> Cluster:
+    """Project a Cluster manifest. Raises :class:`manifest.Odd`."""
+    spec, status = manifest.get(source, "spec"), manifest.get(source, "status")
+    notes = manifest.pairs(source, "metadata", "annotations")
+    in_tree = manifest.get(spec, "backup", "barmanObjectStore")
+    return Cluster(
+        key=manifest.key(source),
+        resource_version=manifest.resource_version(source),
+        uid=manifest.text(source, "metadata", "uid"),
+        created=manifest.moment(source, "metadata", "creationTimestamp"),
+        instances=manifest.number(spec, "instances") or 0,
+        ready_instances=manifest.number(status, "readyInstances") or 0,
+        phase=manifest.text(status, "phase"),
+        phase_reason=manifest.text(status, "phaseReason"),
+        primary=manifest.text(status, "currentPrimary"),
+        target_primary=manifest.text(status, "targetPrimary"),
+        timeline=manifest.number(status, "timelineID"),
+        system_id=manifest.text(status, "systemID"),
+        plugins=tuple(_plugin(item) for item in manifest.items(spec, "plugins")),
+        in_tree_store=manifest.text(in_tree, "destinationPath"),
+        volume_snapshots=manifest.get(spec, "backup", "volumeSnapshot") is not None,
+        backup_target=manifest.text(spec, "backup", "target"),
+        conditions=tuple(_condition(item) for item in manifest.items(status, "conditions")),
+        last_failed_backup=manifest.moment(status, "lastFailedBackup"),
+        hibernated=notes.get("cnpg.io/hibernation") == "on",
+        fenced=_fenced(notes.get("cnpg.io/fencedInstances", "")),
+        skips_wal_archiving=notes.get("cnpg.io/skipWalArchiving") == "enabled",
+    )
+
+
+def _plugin(source: Manifest) -> Plugin:
+    enabled = manifest.flag(source, "enabled")
+    return Plugin(
+        name=manifest.text(source, "name"),
+        enabled=True if enabled is None else enabled,
+        is_wal_archiver=manifest.flag(source, "isWALArchiver") or False,
+        parameters=manifest.pairs(source, "parameters"),
+    )
+
+
+def _condition(source: Manifest) -> Condition:
+    return Condition(
+        type=manifest.text(source, "type"),
+        status=manifest.text(source, "status"),
+        reason=manifest.text(source, "reason"),
+        message=manifest.text(source, "message"),
+        since=manifest.moment(source, "lastTransitionTime"),
+    )
+
+
+def _fenced(annotation: str) -> tuple[str, ...]:
+    if not annotation:
+        return ()
+    try:
+        value: Any = json.loads(annotation)
+    except ValueError as error:
+        raise manifest.Odd("annotation cnpg.io/fencedInstances is not JSON") from error
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise manifest.Odd("annotation cnpg.io/fencedInstances is not a list of names")
+    return tuple(value)
