@@ -1,0 +1,147 @@
+"""What this API server serves: the kinds of CNPG and Barman Cloud, and the core kinds beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tui.sandbox.refusals import qualified
+
+_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column kubectl prints: header, type (`string`, `integer`, `date`), path (`.status.phase`)."""
+
+    name: str
+    type: str
+    path: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object under one path."""
+
+    group: str
+    plural: str
+    kind: str
+    columns: tuple[Column, ...] = ()
+    subresources: tuple[str, ...] = ("status",)
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    version: str = "v1"
+    selectable: tuple[str, ...] = ()
+    """Field selectors beyond metadata.name and metadata.namespace."""
+    verbs: tuple[str, ...] = _VERBS
+
+    @property
+    def api_version(self) -> str:
+        """`postgresql.cnpg.io/v1`, or `v1` in the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def custom(self) -> bool:
+        """Whether it comes from a CRD: schema, pruning, no strategic merge patch."""
+        return self.group.endswith("cnpg.io")
+
+    @property
+    def qualified(self) -> str:
+        """`backups.postgresql.cnpg.io`, or `pods`."""
+        return qualified(self.group, self.plural)
+
+    @property
+    def singular(self) -> str:
+        """The name kubectl accepts besides the plural."""
+        return self.kind.lower()
+
+
+_AGE = Column("Age", "date", ".metadata.creationTimestamp")
+_CNPG = "postgresql.cnpg.io"
+
+SERVED: tuple[Resource, ...] = (
+    Resource("", "namespaces", "Namespace", namespaced=False, short_names=("ns",)),
+    Resource("", "pods", "Pod", short_names=("po",), subresources=("log", "proxy", "status")),
+    Resource(
+        "",
+        "events",
+        "Event",
+        short_names=("ev",),
+        subresources=(),
+    ),
+    Resource("", "secrets", "Secret", subresources=()),
+    Resource("", "services", "Service", short_names=("svc",)),
+    Resource(
+        _CNPG,
+        "backups",
+        "Backup",
+        (
+            _AGE,
+            Column("Cluster", "string", ".spec.cluster.name"),
+            Column("Method", "string", ".spec.method"),
+            Column("Phase", "string", ".status.phase"),
+            Column("Error", "string", ".status.error"),
+        ),
+    ),
+    Resource(
+        _CNPG,
+        "clusters",
+        "Cluster",
+        (
+            _AGE,
+            Column("Instances", "integer", ".status.instances"),
+            Column("Ready", "integer", ".status.readyInstances"),
+            Column("Status", "string", ".status.phase"),
+            Column("Primary", "string", ".status.currentPrimary"),
+            Column(
+                "SyncTopology",
+                "string",
+                ".status.conditions[?(@.type=='SyncReplicationTopologySatisfied')].reason",
+                1,
+            ),
+        ),
+        subresources=("scale", "status"),
+    ),
+    Resource(
+        _CNPG,
+        "scheduledbackups",
+        "ScheduledBackup",
+        (
+            _AGE,
+            Column("Cluster", "string", ".spec.cluster.name"),
+            Column("Last Backup", "date", ".status.lastScheduleTime"),
+        ),
+    ),
+    Resource("barmancloud.cnpg.io", "objectstores", "ObjectStore", (_AGE,)),
+)
+
+
+class Registry:
+    """The resources served at this moment; a CRD can be taken away."""
+
+    def __init__(self, served: Iterable[Resource] = SERVED) -> None:
+        self._by_path = {(one.group, one.version, one.plural): one for one in served}
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._by_path.values())
+
+    def at(self, group: str, version: str, plural: str) -> Resource | None:
+        """The resource under /apis/GROUP/VERSION/PLURAL."""
+        return self._by_path.get((group, version, plural))
+
+    def of(self, manifest: Mapping[str, Any]) -> Resource:
+        """The resource a manifest belongs to; raises LookupError for a kind nobody serves."""
+        kind, api_version = manifest.get("kind"), manifest.get("apiVersion")
+        for one in self._by_path.values():
+            if one.kind == kind and one.api_version == api_version:
+                return one
+        raise LookupError(f"no resource is served for {kind} in {api_version}")
+
+    def drop(self, group: str) -> list[Resource]:
+        """Stop serving a group; gives what was dropped."""
+        gone = [one for one in self._by_path.values() if one.group == group]
+        for one in gone:
+            del self._by_path[one.group, one.version, one.plural]
+        return gone
