@@ -8,7 +8,7 @@ trust it not to move the cursor.
 from __future__ import annotations
 
 import re
-import unicodedata
+import textwrap
 from datetime import UTC, datetime, timedelta
 
 import humanize
@@ -108,6 +108,12 @@ def size(count: int) -> str:
     return humanize.naturalsize(count, binary=True)
 
 
+def hang(text: str, *, indent: int, width: int) -> str:
+    """``text`` wrapped to ``width`` cells, all lines after the first indented by ``indent``."""
+    lines = textwrap.wrap(one_line(text), max(width - indent, 12), break_on_hyphens=False)
+    return ("\n" + " " * indent).join(lines)
+
+
 def number(count: int) -> str:
     """A whole number with thousands separated: ``41,203``."""
     return humanize.intcomma(count)
@@ -116,11 +122,3 @@ def number(count: int) -> str:
 def counted(count: int, singular: str, plural: str | None = None) -> str:
     """``1 backup``, ``2 backups``, ``41,203 segments``."""
     return f"{number(count)} {singular if count == 1 else plural or singular + 's'}"
-
-
-def width(text: str) -> int:
-    """How many terminal cells ``text`` takes (wide East Asian characters take two)."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-    )

@@ -23,6 +23,8 @@ from tui.live.changes import (
     FeedMoved,
     FeedState,
     Listed,
+    Live,
+    Polling,
     Starting,
     Subject,
 )
@@ -102,6 +104,11 @@ class Estate:
             backups=tuple(self.backups_of(cluster.key)),
             schedules=tuple(self.schedules_of(cluster.key)),
         )
+
+    def heard(self, kind: Kind) -> bool:
+        """Whether the server has told this kind's list, now or at some time before."""
+        state = self.feeds[kind]
+        return isinstance(state, Live | Polling) or bool(getattr(state, "heard", None))
 
     def cluster(self, key: Key) -> Cluster | None:
         """The readable Cluster of that name, None if there is none."""

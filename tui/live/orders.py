@@ -52,6 +52,8 @@ class BackUpNow:
     key: Key
     cluster: Key
     method: Method
+    methods: tuple[Method, ...]
+    """All that can work on this cluster."""
     target: str
     document: dict[str, Any]
     kubectl: str
@@ -147,6 +149,7 @@ def back_up_now(
         key=key,
         cluster=cluster_key,
         method=chosen,
+        methods=possible,
         target=target,
         document=backup.document(key, cluster.key.name, chosen, plugin=plugin, target=target),
         kubectl=_kubectl(key, cluster.key.name, chosen, plugin, target, context),

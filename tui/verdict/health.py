@@ -219,7 +219,8 @@ def _operator_says(cluster: Cluster, now: datetime) -> Evidence:
     since = f" since {words.moment(condition.since, now)}" if condition.since else ""
     said = f"ContinuousArchiving {condition.status}{since}"
     if not condition.holds and condition.message:
-        said += f": {words.one_line(condition.message)}"
+        exit_status = _EXIT_STATUS.search(condition.message)
+        said += f", {exit_status[0] if exit_status else words.one_line(condition.message)}"
     return Evidence("operator", said, condition.since)
 
 

@@ -1,0 +1,315 @@
+"""CnpgTui: the composition root. It owns the estate, lays out the panes and routes their intents.
+
+Facts come in by ``report``, are applied, judged, and told to the panes once. Intents of the panes
+become orders here. Nothing else happens in this file: if a handler grows, a room is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from tui import connect, faults, themes
+from tui.cnpg.backup import Method
+from tui.cnpg.manifest import CLUSTERS, Key
+from tui.live import orders
+from tui.live.changes import Change
+from tui.live.estate import Delta, Estate
+from tui.live.following import Following
+from tui.live.orders import BackUpNow, Done, NotDone, Refusal, Rehearsal
+from tui.live.telling import told
+from tui.panes import intents
+from tui.panes.back_up import BackUpScreen
+from tui.panes.backup_detail import BackupDetail
+from tui.panes.backups import BackupsPane
+from tui.panes.clusters import ClustersPane
+from tui.panes.table_pane import TablePane
+from tui.widgets.confirm import ConfirmScreen
+from tui.widgets.header_line import HeaderLine
+from tui.widgets.help import HelpScreen
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = 1.0
+"""Seconds between two looks at the clock; only what then reads differently is drawn."""
+
+
+def utc_now() -> datetime:
+    """The one clock of the app."""
+    return datetime.now(UTC)
+
+
+class CnpgTui(App[None]):
+    """The app. ``opener`` opens the wire after the first frame; tests bring their own clock."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "cnpg-tui"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "colon"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012 - as App has it
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-low"), (35, "-tall")]  # noqa: RUF012
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "pane('clusters')", "clusters", show=False, id="app.clusters"),
+        Binding("2", "pane('backups')", "backups", show=False, id="app.backups"),
+        Binding("R", "retry", "ask again now", show=False, id="app.retry"),
+        Binding("question_mark", "help", "help", key_display="?", id="app.help"),
+        Binding("q", "quit", "quit", id="app.quit"),
+        Binding("ctrl+q,ctrl+c", "quit", "quit", show=False, priority=True, id="app.quit_now"),
+    ]
+
+    def __init__(
+        self,
+        flags: connect.Flags,
+        *,
+        opener: connect.Opener = connect.open_wire,
+        clock: Callable[[], datetime] = utc_now,
+        read_only: bool = False,
+        theme: str = "dark",
+        log_file: Path | None = None,
+    ) -> None:
+        super().__init__(ansi_color=True if theme == "plain" else None)
+        self.register_theme(themes.DARK)
+        self.register_theme(themes.LIGHT)
+        self.theme = themes.THEMES[theme]
+        self.flags = flags
+        self.opener = opener
+        self.clock = clock
+        self.read_only = read_only
+        self.log_file = log_file
+        self.estate = Estate()
+        self.following = Following()
+        self.wire: connect.Connection | None = None
+
+    # -- first frame, then the wire ------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        several = self.flags.all_namespaces
+        yield HeaderLine()
+        yield Static("1 Clusters   2 Backups", id="rail", markup=False)
+        with Container(id="panes"):
+            yield ClustersPane(self.estate, self.clock, with_namespace=several, pane_id="clusters")
+            yield BackupsPane(self.estate, self.clock, with_namespace=several, pane_id="backups")
+        yield Static(id="news", markup=False)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._leave, number)
+        self.action_pane("clusters")
+        self._header()
+        self.set_interval(HEARTBEAT, self._heartbeat)
+        self.call_after_refresh(self._connect)
+
+    @work(exclusive=True, group="wire")
+    async def _connect(self) -> None:
+        try:
+            async with self.opener(self.flags) as self.wire:
+                self._header()
+                await self.wire.run(self.report)
+        except faults.Misconfigured as fault:
+            self.exit(return_code=1, message=Text(f"cnpg-tui: {fault}"))
+
+    def _leave(self, number: signal.Signals) -> None:
+        self.exit(return_code=128 + number)
+
+    def _fatal_error(self) -> None:
+        """Textual's last word on an unhandled exception: here a sentence, the rest in the log."""
+        log.exception("unhandled", exc_info=self._exception)
+        where = f" The details are in {self.log_file}." if self.log_file else ""
+        name = type(self._exception).__name__
+        self.panic(Text(f"cnpg-tui stopped because of a mistake of its own ({name}).{where}"))
+
+    # -- facts come in -------------------------------------------------------------------------
+
+    def report(self, change: Change) -> None:
+        """A feed reports a fact: apply it, judge whom it touches, tell the panes."""
+        delta = self.estate.apply(change)
+        judged = self.estate.judge(delta.clusters, self.clock())
+        if delta:
+            self._tell(delta)
+        if judged:
+            self.query_one(ClustersPane).judged(judged)
+        if delta or judged:
+            self._header()
+
+    def _tell(self, delta: Delta) -> None:
+        for pane in self.panes:
+            if delta.kind == pane.KIND:
+                pane.show(delta)
+        for screen in self.screen_stack:
+            if isinstance(screen, BackupDetail):
+                screen.show(delta)
+        for news in self.following.hear(delta.events):
+            self.notify(news.text, severity="information" if news.good else "error", markup=False)
+        self._requested()
+
+    def _heartbeat(self) -> None:
+        for pane in self.panes:
+            if pane.display:
+                pane.tick()
+        if isinstance(self.screen, BackupDetail):
+            self.screen.tick()
+        self._header()
+
+    def _header(self) -> None:
+        now = self.clock()
+        wire = self.wire
+        place = f"{wire.context}  {wire.namespace or '(all)'}" if wire else "connecting"
+        if self.read_only:
+            place += "  read-only"
+        levels = (verdict.level for verdict in self.estate.verdicts.values())
+        state = told(self.estate.feeds[CLUSTERS], now).word
+        header = self.screen_stack[0].query_one(HeaderLine)
+        header.show(place, state, f"{now.astimezone(UTC):%H:%MZ}", levels)
+
+    @property
+    def panes(self) -> Iterable[TablePane]:
+        """All panes, whether on screen or not."""
+        return self.screen_stack[0].query(TablePane)
+
+    # -- intents go out ------------------------------------------------------------------------
+
+    @on(intents.BackUpRequested)
+    def _back_up(self, event: intents.BackUpRequested) -> None:
+        if self.read_only:
+            self._say("--read-only: nothing is written, no Backup was created", "warning")
+        elif self.wire is None:
+            self._say("Not connected yet: nothing can be created", "warning")
+        elif not isinstance(self.screen, ConfirmScreen):
+            self._confirm_backup(event.cluster, self.wire)
+
+    @work(group="orders")
+    async def _confirm_backup(self, cluster: Key, wire: connect.Connection) -> None:
+        def prepare(method: Method | None, target: str) -> BackUpNow | Refusal:
+            return orders.back_up_now(
+                self.estate,
+                cluster,
+                self.clock(),
+                method=method,
+                target=target,
+                context=wire.context,
+            )
+
+        async def rehearse(order: BackUpNow) -> Rehearsal:
+            return await orders.rehearse(order, wire.port)
+
+        order = prepare(None, "")
+        if isinstance(order, Refusal):
+            self._say(order.why, "warning")
+            return
+        screen = BackUpScreen(order, prepare, rehearse)
+        if await self.push_screen_wait(screen):
+            await self._carry_out(screen.order, wire)
+
+    async def _carry_out(self, order: BackUpNow, wire: connect.Connection) -> None:
+        self.following.ask(order.key)
+        self._requested()
+        outcome = await orders.carry_out(order, wire.port)
+        if isinstance(outcome, Done):
+            for warning in outcome.warnings:
+                self._say(warning, "warning")
+            return
+        if isinstance(outcome, NotDone):
+            self.following.drop(order.key)
+            self._requested()
+        self._say(outcome.why, "error")
+
+    def _requested(self) -> None:
+        """Say what was asked for and has not shown up in the watch yet."""
+        waiting = sorted(self.following.requested)
+        line = self.screen_stack[0].query_one("#news", Static)
+        if bool(waiting) or line.display:
+            line.display = bool(waiting)
+            line.update("requested: " + ", ".join(key.name for key in waiting))
+
+    def _say(self, text: str, severity: str) -> None:
+        self.notify(text, severity=severity, markup=False)  # type: ignore[arg-type]
+
+    @on(intents.ClusterChosen)
+    def _choose(self, event: intents.ClusterChosen) -> None:
+        clusters, backups = self.query_one(ClustersPane), self.query_one(BackupsPane)
+        if not clusters.table.has_focus:
+            clusters.choose(event.cluster)
+        if not backups.table.has_focus:
+            backups.choose(event.cluster)
+
+    @on(intents.BackupsWanted)
+    def _backups_of(self, event: intents.BackupsWanted) -> None:
+        self.query_one(BackupsPane).only(event.cluster)
+        self.action_pane("backups")
+
+    @on(intents.DetailsWanted)
+    def _details(self, event: intents.DetailsWanted) -> None:
+        self.push_screen(BackupDetail(self.estate, event.backup, self.clock))
+
+    @on(intents.HappeningsWanted)
+    @work(exclusive=True, group="happenings")
+    async def _happenings(self, event: intents.HappeningsWanted) -> None:
+        if self.wire is None:
+            return
+        try:
+            found: tuple[object, ...] | str = await self.wire.happenings(event.key, event.uid)
+        except faults.Fault as fault:
+            found = str(fault)
+        if isinstance(self.screen, BackupDetail) and self.screen.key == event.key:
+            self.screen.show_happenings(found)  # type: ignore[arg-type]
+
+    # -- keys ----------------------------------------------------------------------------------
+
+    def action_pane(self, name: str) -> None:
+        """Bring a pane to the front and give it the keys."""
+        for pane in self.panes:
+            pane.set_class(pane.id == name, "-active")
+        rail = [
+            Content.styled(f"{number} {pane.TITLE}", "reverse" if pane.id == name else "")
+            for number, pane in enumerate(self.panes, 1)
+        ]
+        self.query_one("#rail", Static).update(Content("   ").join(rail))
+        self.query_one(f"#{name}", TablePane).table.focus()
+
+    def action_retry(self) -> None:
+        """Ask the server now instead of when the feeds would."""
+        if self.wire is not None:
+            self.wire.retry()
+
+    def action_help(self) -> None:
+        """All keys that work where the focus is."""
+        ours = [
+            active
+            for active in self.screen.active_bindings.values()
+            if active.node is not self.screen
+        ]
+        self.push_screen(HelpScreen(ours))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every declared key with words, then the themes."""
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and binding.id:
+                key = self.get_key_display(binding)
+                yield SystemCommand(
+                    binding.description, f"key {key}", self._runner(active.node, binding.action)
+                )
+        for name, theme in themes.THEMES.items():
+            yield SystemCommand(f"theme {name}", "change the look", self._themer(theme))
+
+    def _runner(self, node: object, action: str) -> Callable[[], object]:
+        return lambda: self.run_action(action, node)  # type: ignore[arg-type]
+
+    def _themer(self, theme: str) -> Callable[[], object]:
+        return lambda: setattr(self, "theme", theme)

@@ -1,0 +1,177 @@
+"""The command: flags as kubectl spells them, sub-commands, and the check of the terminal.
+
+Rooms are imported late, when their sub-command is known: ``cnpg-tui --help`` answers in 50 ms, and
+the app's first frame does not wait for what only the headless commands need.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui import __version__
+
+if TYPE_CHECKING:
+    from tui.connect import Connection, Flags, Opener
+
+EXIT_FAILED = 1
+THEMES = ("dark", "light", "plain")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the answer is the exit code."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cnpg-tui",
+        description="Am I restorable? CloudNativePG backups and WAL archives in a terminal.",
+    )
+    parser.add_argument("--version", action="version", version=f"cnpg-tui {__version__}")
+    parser.set_defaults(command=_app)
+    _where(parser)
+    _look(parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _report_parser(commands)
+    _demo_parser(commands)
+    return parser
+
+
+def _where(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("which cluster (as kubectl)")
+    where.add_argument(
+        "--kubeconfig", metavar="FILE", help="instead of $KUBECONFIG or ~/.kube/config"
+    )
+    where.add_argument("--context", metavar="NAME", help="a context of the kubeconfig")
+    where.add_argument(
+        "-n", "--namespace", metavar="NAME", help="instead of the context's namespace"
+    )
+    where.add_argument("-A", "--all-namespaces", action="store_true", help="every namespace")
+
+
+def _look(parser: argparse.ArgumentParser) -> None:
+    look = parser.add_argument_group("the app")
+    look.add_argument("--read-only", action="store_true", help="nothing is ever written")
+    look.add_argument(
+        "--theme", choices=THEMES, default="dark", help="plain: the terminal's 16 colours"
+    )
+    look.add_argument(
+        "--mouse", action="store_true", help="let the mouse work (off: SSH lines drop)"
+    )
+    look.add_argument("--log-file", metavar="FILE", type=Path, help="instead of the state folder's")
+
+
+def _report_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("report", help="the same facts as text, for scripts and pipes")
+    _where(parser)
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.set_defaults(command=_report)
+
+
+def _demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "demo", help="everything without a cluster: a sandbox on 127.0.0.1"
+    )
+    parser.add_argument("--scenario", metavar="NAME|FILE", default="healthy")
+    parser.add_argument("--speed", metavar="N", type=float, default=1.0, help="act N times faster")
+    parser.add_argument(
+        "--serve-only",
+        action="store_true",
+        help="no app: print what kubectl and S3 tools need, then serve until interrupted",
+    )
+    _look(parser)
+    parser.set_defaults(command=_demo)
+
+
+def _flags(options: argparse.Namespace) -> Flags:
+    from tui.connect import Flags  # late: only the commands that connect need it
+
+    return Flags(
+        kubeconfig=options.kubeconfig,
+        context=options.context,
+        namespace=options.namespace,
+        all_namespaces=options.all_namespaces,
+    )
+
+
+def _app(options: argparse.Namespace) -> int:
+    if not _is_terminal():
+        options.output = "text"
+        return _report(options)
+    from tui import connect  # late: only the app needs it
+
+    return _run(options, _flags(options), connect.open_wire)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from tui import connect, demo  # late: only the demo starts a process
+
+    if options.serve_only:
+        demo.serve_only(options.scenario, options.speed)
+    if not _is_terminal():
+        print("cnpg-tui demo needs a terminal; --serve-only serves without one", file=sys.stderr)
+        return EXIT_FAILED
+
+    @asynccontextmanager
+    async def opener(_: Flags) -> AsyncIterator[Connection]:
+        async with demo.Sandbox(options.scenario, options.speed) as exports:
+            flags = connect.Flags(kubeconfig=exports["KUBECONFIG"], all_namespaces=True)
+            async with connect.open_wire(flags) as wire:
+                yield wire
+
+    return _run(options, connect.Flags(all_namespaces=True), opener)
+
+
+def _is_terminal() -> bool:
+    """Whether an app can be drawn: a terminal on both ends, and one that can move its cursor."""
+    capable = os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+    return capable and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
+    log_file = _log_to(options.log_file)
+    # Smooth scrolling asks the terminal for reports that a slow line answers late or never.
+    os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    from tui.app import CnpgTui  # late: the first frame waits for nothing else
+
+    app = CnpgTui(
+        flags, opener=opener, read_only=options.read_only, theme=options.theme, log_file=log_file
+    )
+    app.run(mouse=options.mouse)
+    return app.return_code or 0
+
+
+def _log_to(chosen: Path | None) -> Path:
+    """Log to a file, never to the screen; the file is the user's alone."""
+    from platformdirs import user_state_path  # late: only the app writes a log
+
+    path = chosen or user_state_path("cnpg-tui") / "cnpg-tui.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    return path
+
+
+def _report(options: argparse.Namespace) -> int:
+    from tui import reports  # late: asyncio and the readers cost more than --help
+
+    return reports.run(_flags(options), output=options.output, write=print)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

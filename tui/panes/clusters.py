@@ -1,0 +1,156 @@
+"""The clusters, worst first, and what the witnesses say of the one under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import Static
+
+from tui import themes, words
+from tui.cnpg.cluster import HEALTHY_PHASE, Cluster
+from tui.cnpg.manifest import CLUSTERS, Key, Unreadable
+from tui.live.changes import Subject
+from tui.live.estate import Delta
+from tui.panes.intents import BackUpRequested, BackupsWanted, ClusterChosen
+from tui.panes.table_pane import TablePane
+from tui.verdict.health import Level, Verdict
+from tui.widgets.live_table import Cell, Column, LiveTable
+
+
+class ClustersPane(TablePane):
+    """One row a cluster; its verdict is the first thing read."""
+
+    KIND = CLUSTERS
+    TITLE = "Clusters"
+    EMPTY = "No Cluster here. -n NAMESPACE or -A looks elsewhere."
+    COLUMNS = (
+        Column("NAME", flexible=True, min_width=16),
+        Column("VERDICT", max_width=24),
+        Column("LAST BASE", max_width=9),
+        Column("ARCHIVING", max_width=16, rank=1),
+        Column("READY", max_width=7, rank=2),
+        Column("PRIMARY", max_width=24, rank=3),
+        Column("PHASE", max_width=40, rank=4),
+    )
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "back_up", "back up now", id="clusters.back_up"),
+        Binding("enter", "backups", "its backups", id="clusters.backups"),
+    ]
+
+    def compose_below(self) -> ComposeResult:
+        yield Static(classes="detail", markup=False)
+
+    def cells(self, subject: Subject, now: datetime) -> tuple[Cell, ...]:
+        verdict = self.estate.verdicts.get(subject.key)
+        if isinstance(subject, Unreadable) or verdict is None:
+            return (
+                subject.key.name,
+                themes.graded(Level.UNKNOWN, "unreadable"),
+                "",
+                "",
+                "",
+                "",
+                "",
+            )
+        assert isinstance(subject, Cluster)
+        return (
+            subject.key.name,
+            themes.graded(verdict.level, verdict.word),
+            words.ago(verdict.last_good, now) if verdict.last_good else "never",
+            _archiving(subject, now),
+            f"{subject.ready_instances}/{subject.instances}",
+            subject.primary,
+            "healthy" if subject.phase == HEALTHY_PHASE else subject.phase,
+        )
+
+    def ordered(self, subjects: Iterable[Subject]) -> Iterable[Subject]:
+        return sorted(subjects, key=lambda subject: (self._level(subject.key), subject.key))
+
+    def judged(self, clusters: Iterable[Key]) -> None:
+        """Verdicts changed: rows move to their place and the details are drawn again."""
+        self.relist()
+        self.table.refresh_keys(tuple(clusters))
+        self._detail()
+
+    def show(self, delta: Delta) -> None:
+        super().show(delta)
+        if delta.events:
+            self._detail()
+
+    def tick(self) -> None:
+        super().tick()
+        self._detail()
+
+    def choose(self, cluster: Key) -> None:
+        """Move the cursor to a cluster, because another pane did."""
+        self.table.cursor_key = cluster
+
+    def on_resize(self) -> None:
+        """The evidence is wrapped by hand, so that its second lines stand under the first."""
+        self.call_after_refresh(self._detail)
+
+    def _level(self, key: Key) -> Level:
+        verdict = self.estate.verdicts.get(key)
+        return verdict.level if verdict else Level.UNKNOWN
+
+    def _detail(self) -> None:
+        subject = self.current
+        panel = self.query_one(".detail", Static)
+        if subject is None:
+            panel.update("")
+        elif isinstance(subject, Unreadable):
+            panel.update(f"{subject.key.name} cannot be read: {subject.why}")
+        elif verdict := self.estate.verdicts.get(subject.key):
+            panel.update(details(subject.key, verdict, panel.content_size.width))
+
+    @on(LiveTable.Highlighted)
+    def _moved(self, event: LiveTable.Highlighted[Key]) -> None:
+        event.stop()
+        self._detail()
+        if event.key is not None:
+            self.post_message(ClusterChosen(event.key))
+
+    @on(LiveTable.Selected)
+    def _chosen(self, event: LiveTable.Selected[Key]) -> None:
+        event.stop()
+        self.action_backups()
+
+    def action_back_up(self) -> None:
+        if self.current is not None:
+            self.post_message(BackUpRequested(self.current.key))
+
+    def action_backups(self) -> None:
+        if self.current is not None:
+            self.post_message(BackupsWanted(self.current.key))
+
+
+def _archiving(cluster: Cluster, now: datetime) -> Cell:
+    """``working 3d2h`` or ``failing 2h43m``, by the operator's word; ``-`` where it has none."""
+    condition = cluster.archiving
+    if condition is None:
+        return "-"
+    word = "working" if condition.holds else "failing"
+    return f"{word} {words.ago(condition.since, now)}"
+
+
+def details(key: Key, verdict: Verdict, width: int) -> Content:
+    """Headline, evidence with its source, and the next step, in ``width`` cells."""
+
+    def line(label: Content, text: str) -> Content:
+        return Content.assemble(label, words.hang(text, indent=len(label), width=width))
+
+    headline = Content.assemble(
+        (key.name, "bold"), "  ", themes.graded(verdict.level, verdict.headline)
+    )
+    evidence = [line(themes.quiet(f"  {item.source:<10}"), item.text) for item in verdict.evidence]
+    advice = (
+        [line(Content.styled("  now       ", "bold"), verdict.advice)] if verdict.advice else []
+    )
+    return Content("\n").join([headline, *evidence, *advice])

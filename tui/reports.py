@@ -1,0 +1,137 @@
+"""The same facts and verdicts as text, JSON and exit codes, for scripts, pipes and dumb terminals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from tui import connect, faults, words
+from tui.cnpg import printed
+from tui.cnpg.backup import Backup
+from tui.cnpg.manifest import BACKUPS, CLUSTERS, Key, Unreadable
+from tui.live.changes import Change, FeedMoved, Listed, Starting
+from tui.live.estate import KINDS, Estate
+from tui.live.telling import told
+from tui.verdict.health import Verdict
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+
+PATIENCE = 20.0
+"""Seconds to wait for every list to arrive or to fail."""
+
+Write = Callable[[str], object]
+
+
+def run(flags: connect.Flags, *, output: str, write: Write) -> int:
+    """Print what is known now and leave; 1 where it could not be asked."""
+    now = datetime.now(UTC)
+    try:
+        estate = asyncio.run(_gather(flags))
+    except faults.Fault as fault:
+        write(f"cnpg-tui: {fault}")
+        return EXIT_FAILED
+    lines = as_json(estate) if output == "json" else as_text(estate, now)
+    write("\n".join(lines))
+    return EXIT_OK if estate.heard(CLUSTERS) else EXIT_FAILED
+
+
+async def _gather(flags: connect.Flags) -> Estate:
+    """Run the feeds until each has told its list, or said why it cannot."""
+    estate, complete = Estate(), asyncio.Event()
+
+    def report(change: Change) -> None:
+        delta = estate.apply(change)
+        estate.judge(delta.clusters, datetime.now(UTC))
+        told_now = isinstance(change, Listed) or (
+            isinstance(change, FeedMoved) and not isinstance(change.state, Starting)
+        )
+        if told_now and all(not isinstance(estate.feeds[kind], Starting) for kind in KINDS):
+            complete.set()
+
+    async with connect.open_wire(flags) as wire:
+        feeds = asyncio.create_task(wire.run(report))
+        waiting = asyncio.create_task(complete.wait())
+        await asyncio.wait({feeds, waiting}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        feeds.cancel()
+        await asyncio.gather(feeds, waiting, return_exceptions=True)
+    return estate
+
+
+def as_text(estate: Estate, now: datetime) -> Iterable[str]:
+    """What the panes would show, as plain lines."""
+    for kind in KINDS:
+        said = told(estate.feeds[kind], now)
+        if not said.well:
+            yield f"{kind}: {said.word}. {said.sentence}"
+    yield from _aligned(
+        ("NAMESPACE", "NAME", "VERDICT", "LAST BASE", "READY", "HEADLINE"),
+        [
+            (
+                key.namespace,
+                key.name,
+                verdict.word,
+                words.ago(verdict.last_good, now) if verdict.last_good else "never",
+                _ready(estate, key),
+                verdict.headline,
+            )
+            for key, verdict in _worst_first(estate)
+        ],
+        empty="No Cluster found.",
+    )
+    yield ""
+    backups = [
+        subject
+        for subject in estate.tables[BACKUPS].values()
+        if isinstance(subject, Backup | Unreadable)
+    ]
+    yield from _aligned(
+        ("NAMESPACE", *printed.COLUMNS),
+        [
+            (subject.key.namespace, *printed.cells(subject, now))
+            for subject in sorted(backups, key=lambda subject: subject.key)
+        ],
+        empty="No Backup found.",
+    )
+
+
+def as_json(estate: Estate) -> Iterable[str]:
+    """The verdicts as a JSON list, one object a cluster."""
+    found = [_cluster_json(key, verdict) for key, verdict in _worst_first(estate)]
+    yield json.dumps(found, indent=2, ensure_ascii=False)
+
+
+def _cluster_json(key: Key, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "namespace": key.namespace,
+        "cluster": key.name,
+        "level": verdict.level.name.lower(),
+        "headline": verdict.headline,
+        "last_good_backup": words.stamp(verdict.last_good) if verdict.last_good else None,
+        "evidence": [{"source": item.source, "text": item.text} for item in verdict.evidence],
+        "advice": verdict.advice,
+    }
+
+
+def _worst_first(estate: Estate) -> Sequence[tuple[Key, Verdict]]:
+    return sorted(estate.verdicts.items(), key=lambda item: (item[1].level, item[0]))
+
+
+def _ready(estate: Estate, key: Key) -> str:
+    cluster = estate.cluster(key)
+    return f"{cluster.ready_instances}/{cluster.instances}" if cluster else "-"
+
+
+def _aligned(
+    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, empty: str
+) -> Iterable[str]:
+    if not rows:
+        yield empty
+        return
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        yield "   ".join(map(str.ljust, row, widths)).rstrip()

@@ -1,0 +1,114 @@
+"""The last look before something is written: one sentence, the YAML, the kubectl line, the dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a confirmation shows. ``choices`` are the things that can still be changed, as told."""
+
+    sentence: str
+    document: str
+    command: str
+    warnings: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str, str], ...] = ()
+    """Key, name and present value of each choice."""
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Asks yes or no about a proposal. Enter says yes once the server's dry run has answered well.
+
+    Whoever shows it listens to nothing but the result: True exactly once, or False. Choices go to
+    ``on_choice`` of a subclass, which proposes anew.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "yes", "create", id="confirm.yes"),
+        Binding("escape,q,n", "no", "cancel", key_display="esc", id="confirm.no"),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+    ]
+
+    def __init__(self, proposal: Proposal) -> None:
+        super().__init__()
+        self.proposal = proposal
+        self.rehearsed = False
+        self.refusal = ""
+        self.server_warnings: tuple[str, ...] = ()
+        self._answered = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="confirm"):
+            yield Static(id="sentence", markup=False)
+            with VerticalScroll():
+                yield Static(id="warnings", markup=False)
+                yield Static(id="document", markup=False)
+            yield Static(id="rehearsal", markup=False)
+            yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.redraw()
+
+    def propose(self, proposal: Proposal) -> None:
+        """Show another proposal; it must be rehearsed again before yes counts."""
+        self.proposal, self.rehearsed = proposal, False
+        self.refusal, self.server_warnings = "", ()
+        self.redraw()
+
+    def rehearsal(self, warnings: Iterable[str], refusal: str) -> None:
+        """The server-side dry run answered."""
+        self.rehearsed, self.refusal = True, refusal
+        self.server_warnings = tuple(warnings)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the proposal and what is known of its dry run."""
+        proposal = self.proposal
+        self.query_one("#sentence", Static).update(Content.styled(proposal.sentence, "bold"))
+        said = [f"! {warning}" for warning in (*proposal.warnings, *self.server_warnings)]
+        self.query_one("#warnings", Static).update(
+            Content.styled("\n".join(said), "$text-warning") if said else ""
+        )
+        self.query_one("#warnings").display = bool(said)
+        chosen = "".join(f"{key}  {name:<8}{value}\n" for key, name, value in proposal.choices)
+        parts = (chosen, proposal.document.rstrip(), proposal.command)
+        self.query_one("#document", Static).update("\n".join(part for part in parts if part))
+        self.query_one("#rehearsal", Static).update(self._dry_run())
+        self.refresh_bindings()
+
+    def _dry_run(self) -> Content:
+        if not self.rehearsed:
+            return Content.styled("dry run: asking the server ...", "$text-muted")
+        if self.refusal:
+            return Content.styled(f"dry run: refused. {self.refusal}", "$text-error")
+        return Content.styled("dry run: the server accepts it", "$text-success")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Yes is greyed until the dry run went well."""
+        if action == "yes":
+            return True if self.rehearsed and not self.refusal else None
+        return True
+
+    def action_yes(self) -> None:
+        if self.rehearsed and not self.refusal and not self._answered:
+            self._answered = True
+            self.dismiss(True)
+
+    def action_no(self) -> None:
+        if not self._answered:
+            self._answered = True
+            self.dismiss(False)
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

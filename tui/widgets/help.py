@@ -1,0 +1,45 @@
+"""All keys that work here, with their words: drawn from the same declarations as the footer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys of the screen it was called from."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "app.pop_screen", "back", key_display="esc"),
+        Binding("j,down", "scroll(1)", "down", show=False),
+        Binding("k,up", "scroll(-1)", "up", show=False),
+    ]
+
+    def __init__(self, bindings: Iterable[ActiveBinding]) -> None:
+        super().__init__()
+        self.bindings = tuple(bindings)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help"):
+            yield Static(self._keys(), markup=False)
+
+    def _keys(self) -> Content:
+        words: dict[str, list[str]] = {}
+        for active in self.bindings:
+            if active.binding.description:
+                shown = self.app.get_key_display(active.binding)
+                words.setdefault(active.binding.description, []).append(shown)
+        lines = [Content.styled("Keys", "bold"), Content("")]
+        for description, keys in words.items():
+            lines.append(Content.assemble((f"{' '.join(keys):<24}", "bold"), description))
+        return Content("\n").join([*lines, Content(""), Content("esc closes this")])
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
