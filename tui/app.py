@@ -26,11 +26,12 @@ from textual.widgets import Footer, Static
 from tui import connect, faults, themes
 from tui.cnpg.backup import Method
 from tui.cnpg.manifest import CLUSTERS, Key
-from tui.live import orders
 from tui.live.changes import Change
 from tui.live.estate import Delta, Estate
 from tui.live.following import Following
-from tui.live.orders import BackUpNow, Done, NotDone, Refusal, Rehearsal
+from tui.live.orders import order as orders
+from tui.live.orders.back_up import BackUpNow, back_up_now
+from tui.live.orders.order import Done, NotDone, Refusal, Rehearsal
 from tui.live.telling import told
 from tui.panes import intents
 from tui.panes.back_up import BackUpScreen
@@ -196,7 +197,7 @@ class CnpgTui(App[None]):
     @work(group="orders")
     async def _confirm_backup(self, cluster: Key, wire: connect.Connection) -> None:
         def prepare(method: Method | None, target: str) -> BackUpNow | Refusal:
-            return orders.back_up_now(
+            return back_up_now(
                 self.estate,
                 cluster,
                 self.clock(),

@@ -27,7 +27,7 @@ from tui.cnpg.manifest import (
 )
 from tui.live.changes import Change
 from tui.live.feeds import Feed
-from tui.live.orders import Orderly
+from tui.live.orders.order import Port
 
 if TYPE_CHECKING:
     from tui.wire.kube import Kube
@@ -57,7 +57,7 @@ class Connection:
         self._kube = kube
         self.context = kube.context
         self.namespace = kube.namespace
-        self.port: Orderly = kube
+        self.port: Port = kube
         self._feeds: list[Feed] = []
 
     async def run(self, report: Callable[[Change], None]) -> None:

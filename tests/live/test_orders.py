@@ -12,10 +12,12 @@ from tui import faults
 from tui.cnpg import backup, cluster
 from tui.cnpg.backup import Method
 from tui.cnpg.manifest import BACKUPS, BARMAN_PLUGIN, CLUSTERS, Key, Kind, Manifest
-from tui.live import orders
 from tui.live.changes import Listed
 from tui.live.estate import Estate
-from tui.live.orders import BackUpNow, Done, NotDone, NotKnown, Patience, Refusal
+from tui.live.orders import back_up
+from tui.live.orders import order as orders
+from tui.live.orders.back_up import BackUpNow
+from tui.live.orders.order import Create, Done, NotDone, NotKnown, Patience, Refusal
 
 NOW = datetime(2026, 11, 22, 14, 1, 2, tzinfo=UTC)
 PG = Key("prod", "pg")
@@ -56,13 +58,18 @@ def a_backup(name: str, phase: str) -> backup.Backup:
 
 
 def prepared(estate: Estate, **choice: Any) -> BackUpNow:
-    order = orders.back_up_now(estate, PG, NOW, **choice)
+    order = back_up.back_up_now(estate, PG, NOW, **choice)
     assert isinstance(order, BackUpNow)
     return order
 
 
+def document(order: BackUpNow) -> Manifest:
+    assert isinstance(order.act, Create)
+    return order.act.document
+
+
 def test_the_document_is_what_kubectl_cnpg_backup_makes() -> None:
-    assert prepared(estate_with({"plugins": [PLUGIN]})).document == {
+    assert document(prepared(estate_with({"plugins": [PLUGIN]}))) == {
         "apiVersion": "postgresql.cnpg.io/v1",
         "kind": "Backup",
         "metadata": {
@@ -84,18 +91,18 @@ def test_the_kubectl_line_says_the_same() -> None:
         "kubectl cnpg backup pg -n prod --backup-name pg-20261122140102 --method plugin "
         f"--plugin-name {BARMAN_PLUGIN} --backup-target primary --context eu"
     )
-    assert order.document["spec"]["target"] == "primary"
+    assert document(order)["spec"]["target"] == "primary"
 
 
 def test_without_a_plugin_the_in_tree_store_is_used_and_its_end_announced() -> None:
     order = prepared(estate_with({"backup": IN_TREE}))
     assert order.method is Method.IN_TREE
-    assert "pluginConfiguration" not in order.document["spec"]
+    assert "pluginConfiguration" not in document(order)["spec"]
     assert any("1.31.0 removes it" in warning for warning in order.warnings)
 
 
 def test_a_cluster_without_any_method_is_refused_with_the_reason() -> None:
-    refusal = orders.back_up_now(estate_with({}), PG, NOW)
+    refusal = back_up.back_up_now(estate_with({}), PG, NOW)
     assert isinstance(refusal, Refusal)
     assert "no enabled plugin in spec.plugins and no spec.backup" in refusal.why
 
@@ -127,7 +134,7 @@ def test_the_queue_ahead_is_counted_and_its_head_named() -> None:
 
 def test_a_second_order_within_the_same_second_is_refused() -> None:
     taken = a_backup("pg-20261122140102", "")
-    refusal = orders.back_up_now(estate_with({"plugins": [PLUGIN]}, taken), PG, NOW)
+    refusal = back_up.back_up_now(estate_with({"plugins": [PLUGIN]}, taken), PG, NOW)
     assert isinstance(refusal, Refusal)
 
 
@@ -138,18 +145,26 @@ class Server:
     on_create: faults.Fault | None = None
     takes_it: bool = True
     on_get: list[faults.Fault] = field(default_factory=list)
-    stored: list[dict[str, Any]] = field(default_factory=list)
+    stored: list[Manifest] = field(default_factory=list)
     manifest: Manifest = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     async def create(
-        self, kind: Kind, namespace: str, body: dict[str, Any], *, dry_run: bool = False
+        self, kind: Kind, namespace: str, body: Manifest, *, dry_run: bool = False
     ) -> Server:
         if not dry_run and self.takes_it:
             self.stored.append(body)
         if self.on_create:
             raise self.on_create
         return self
+
+    async def patch(self, kind: Kind, key: Key, body: Any, *, dry_run: bool = False) -> Server:
+        raise NotImplementedError
+
+    async def delete(
+        self, kind: Kind, key: Key, *, resource_version: str, uid: str, dry_run: bool = False
+    ) -> Server:
+        raise NotImplementedError
 
     async def get(self, kind: Kind, key: Key) -> Manifest:
         if self.on_get:
@@ -187,7 +202,7 @@ async def test_looking_goes_on_while_the_server_is_away() -> None:
 async def test_an_order_that_never_arrived_is_not_done() -> None:
     outcome = await orders.carry_out(ORDER, Server(on_create=LOST, takes_it=False), HURRY)
     assert isinstance(outcome, NotDone)
-    assert "nothing was created" in outcome.why
+    assert "did not do it" in outcome.why
 
 
 async def test_when_nobody_answers_the_fate_is_not_known() -> None:

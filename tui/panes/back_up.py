@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-import yaml
 from textual.binding import Binding, BindingType
 
 from tui.cnpg.backup import Method
-from tui.live.orders import TARGETS, BackUpNow, Refusal, Rehearsal
+from tui.live.orders.back_up import TARGETS, BackUpNow
+from tui.live.orders.order import Refusal, Rehearsal
 from tui.widgets.confirm import ConfirmScreen, Proposal
 
 Prepare = Callable[[Method, str], BackUpNow | Refusal]
@@ -73,7 +73,7 @@ def _proposal(order: BackUpNow) -> Proposal:
         choices.append(("m", "method", order.method.value))
     return Proposal(
         sentence=order.sentence,
-        document=yaml.safe_dump(order.document, sort_keys=False, allow_unicode=True),
+        document=order.shown,
         command=order.kubectl,
         warnings=order.warnings,
         choices=tuple(choices),
