@@ -150,11 +150,11 @@ class Script:
         self._runner: web.ServerRunner | None = None
         self._news = asyncio.Condition()
 
-    async def start(self, tls: ssl.SSLContext | None = None) -> str:
+    async def start(self, tls: ssl.SSLContext | None = None, port: int = 0) -> str:
         server = web.Server(self._serve, handler_cancellation=True)
         self._runner = web.ServerRunner(server, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls).start()
+        await web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=tls).start()
         scheme = "https" if tls else "http"
         self.url = f"{scheme}://127.0.0.1:{self._runner.addresses[0][1]}"
         return self.url
