@@ -47,7 +47,8 @@ def test_an_in_tree_store_archives() -> None:
     found = cluster_with(backup={"barmanObjectStore": {"destinationPath": "s3://acme/pg"}})
     assert found.archives
     assert found.backup_plugin is None
-    assert found.in_tree_store == "s3://acme/pg"
+    assert found.in_tree_store is not None
+    assert found.in_tree_store.destination_path == "s3://acme/pg"
 
 
 def test_the_server_name_is_the_parameter_or_the_clusters_name() -> None:
@@ -138,8 +139,8 @@ def test_a_store_keeps_references_to_secrets_and_the_plain_environment() -> None
             {"serverRecoveryWindow": {"pg": {"lastSuccessfulBackupTime": "2026-11-22T02:00:00Z"}}},
         )
     )
-    assert found.s3_credentials is not None
-    assert found.s3_credentials.access_key_id == store.SecretKey("creds", "ID")
+    assert found.configuration.s3_credentials is not None
+    assert found.configuration.s3_credentials.access_key_id == store.SecretKey("creds", "ID")
     assert found.sidecar_env == {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"}
     assert found.recovery_windows["pg"].last_successful_backup == datetime(
         2026, 11, 22, 2, tzinfo=UTC

@@ -14,6 +14,7 @@ from typing import Any
 
 from tui.cnpg import manifest
 from tui.cnpg.manifest import BARMAN_PLUGIN, Key, Manifest
+from tui.cnpg.store import Configuration, configuration
 
 CONTINUOUS_ARCHIVING = "ContinuousArchiving"
 LAST_BACKUP_SUCCEEDED = "LastBackupSucceeded"
@@ -68,8 +69,8 @@ class Cluster:
     timeline: int | None
     system_id: str
     plugins: tuple[Plugin, ...]
-    in_tree_store: str
-    """``spec.backup.barmanObjectStore.destinationPath``, ``""`` if no in-tree store is configured."""
+    in_tree_store: Configuration | None
+    """``spec.backup.barmanObjectStore``, deprecated: CloudNativePG 1.31.0 removes it."""
     volume_snapshots: bool
     backup_target: str
     conditions: tuple[Condition, ...]
@@ -105,13 +106,14 @@ class Cluster:
         cloudnative-pg ``pkg/management/postgres/archiver``); without one archive_command succeeds as
         a no-op and every status stays green.
         """
-        return self.backup_plugin is not None or bool(self.in_tree_store)
+        return self.backup_plugin is not None or self.in_tree_store is not None
 
     @property
     def server_name(self) -> str:
-        """The folder under the destination path: plugin parameter ``serverName``, or the name."""
-        plugin = self.backup_plugin
-        return (plugin.parameters.get("serverName") if plugin else "") or self.key.name
+        """The folder under the destination path: ``serverName`` if given, else the cluster's name."""
+        plugin, in_tree = self.backup_plugin, self.in_tree_store
+        named = plugin.parameters.get("serverName") if plugin else in_tree and in_tree.server_name
+        return named or self.key.name
 
     @property
     def store(self) -> Key | None:
@@ -145,7 +147,7 @@ def read(source: Manifest) -> Cluster:
         timeline=manifest.number(status, "timelineID"),
         system_id=manifest.text(status, "systemID"),
         plugins=tuple(_plugin(item) for item in manifest.items(spec, "plugins")),
-        in_tree_store=manifest.text(in_tree, "destinationPath"),
+        in_tree_store=None if in_tree is None else configuration(in_tree),
         volume_snapshots=manifest.get(spec, "backup", "volumeSnapshot") is not None,
         backup_target=manifest.text(spec, "backup", "target"),
         conditions=tuple(_condition(item) for item in manifest.items(status, "conditions")),

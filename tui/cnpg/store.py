@@ -43,13 +43,12 @@ class RecoveryWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectStore:
-    """One ObjectStore. ``""`` means the field is not set."""
+class Configuration:
+    """``spec.configuration``, and the same block in-tree (``spec.backup.barmanObjectStore``).
 
-    key: Key
-    resource_version: str
-    uid: str
-    created: datetime | None
+    ``""`` means the field is not set.
+    """
+
     destination_path: str
     endpoint_url: str
     endpoint_ca: SecretKey | None
@@ -60,6 +59,19 @@ class ObjectStore:
     data_encryption: str
     tags: Mapping[str, str]
     history_tags: Mapping[str, str]
+    server_name: str
+    """In-tree only: an ObjectStore must not have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """One ObjectStore."""
+
+    key: Key
+    resource_version: str
+    uid: str
+    created: datetime | None
+    configuration: Configuration
     retention_policy: str
     sidecar_env: Mapping[str, str]
     """Plain values of ``instanceSidecarConfiguration.env``; values taken from Secrets are left out."""
@@ -69,22 +81,12 @@ class ObjectStore:
 
 def read(source: Manifest) -> ObjectStore:
     """Project an ObjectStore manifest. Raises :class:`manifest.Odd`."""
-    config = manifest.get(source, "spec", "configuration")
     return ObjectStore(
         key=manifest.key(source),
         resource_version=manifest.resource_version(source),
         uid=manifest.text(source, "metadata", "uid"),
         created=manifest.moment(source, "metadata", "creationTimestamp"),
-        destination_path=manifest.text(config, "destinationPath"),
-        endpoint_url=manifest.text(config, "endpointURL"),
-        endpoint_ca=_secret_key(config, "endpointCA"),
-        s3_credentials=_credentials(manifest.get(config, "s3Credentials")),
-        wal_compression=manifest.text(config, "wal", "compression"),
-        wal_encryption=manifest.text(config, "wal", "encryption"),
-        data_compression=manifest.text(config, "data", "compression"),
-        data_encryption=manifest.text(config, "data", "encryption"),
-        tags=manifest.pairs(config, "tags"),
-        history_tags=manifest.pairs(config, "historyTags"),
+        configuration=configuration(manifest.get(source, "spec", "configuration")),
         retention_policy=manifest.text(source, "spec", "retentionPolicy"),
         sidecar_env={
             manifest.text(item, "name"): manifest.text(item, "value")
@@ -92,6 +94,23 @@ def read(source: Manifest) -> ObjectStore:
             if manifest.get(item, "valueFrom") is None
         },
         recovery_windows=_windows(manifest.get(source, "status", "serverRecoveryWindow")),
+    )
+
+
+def configuration(source: Any) -> Configuration:
+    """Project a Barman object store configuration. Raises :class:`manifest.Odd`."""
+    return Configuration(
+        destination_path=manifest.text(source, "destinationPath"),
+        endpoint_url=manifest.text(source, "endpointURL"),
+        endpoint_ca=_secret_key(source, "endpointCA"),
+        s3_credentials=_credentials(manifest.get(source, "s3Credentials")),
+        wal_compression=manifest.text(source, "wal", "compression"),
+        wal_encryption=manifest.text(source, "wal", "encryption"),
+        data_compression=manifest.text(source, "data", "compression"),
+        data_encryption=manifest.text(source, "data", "encryption"),
+        tags=manifest.pairs(source, "tags"),
+        history_tags=manifest.pairs(source, "historyTags"),
+        server_name=manifest.text(source, "serverName"),
     )
 
 
