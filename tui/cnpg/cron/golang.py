@@ -24,6 +24,8 @@ _NANOSECONDS: Final = {
     "h": 3_600_000_000_000,
 }
 _QUANTITY: Final = re.compile(r"(?P<whole>[0-9]*)(?P<fraction>\.[0-9]*)?(?P<unit>[^0-9.]*)")
+# Too small to overflow, and what nearly everyone writes.
+_PLAIN_QUANTITY: Final = re.compile(r"([0-9]{1,6})([hms])(?![^0-9.])")
 _ESCAPES: Final = {
     "\a": r"\a",
     "\b": r"\b",
@@ -106,6 +108,8 @@ def parse_duration(text: str) -> int:
 
 def _quantity(text: str, at: int) -> tuple[int, int]:
     """The number with its unit at ``at`` in ``text``, in nanoseconds, and where it ends."""
+    if plain := _PLAIN_QUANTITY.match(text, at):
+        return int(plain[1]) * _NANOSECONDS[plain[2]], plain.end()
     found = _QUANTITY.match(text, at)
     whole, fraction, unit = found.group("whole", "fraction", "unit") if found else ("", None, "")
     significant = whole.lstrip("0") or "0"
