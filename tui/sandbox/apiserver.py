@@ -18,8 +18,9 @@ from typing import Any
 
 from aiohttp import web
 
-from tui.sandbox import discovery, pods, reading, watch, writing
+from tui.sandbox import discovery, pods, reading, watch
 from tui.sandbox.access import EVERYTHING, Access, Rule, User, Wish
+from tui.sandbox.deleting import Deleting
 from tui.sandbox.exchange import Answer, Call, answer
 from tui.sandbox.objects import ObjectStore, encode
 from tui.sandbox.pods import Kubelet
@@ -28,6 +29,7 @@ from tui.sandbox.resources import Registry
 from tui.sandbox.routes import parse
 from tui.sandbox.tls import Certificate
 from tui.sandbox.trouble import Failure, Trouble
+from tui.sandbox.writing import Writing
 
 __all__ = ["EVERYTHING", "ApiServer", "Certificate", "Kubelet", "Rule", "User"]
 
@@ -71,6 +73,8 @@ class ApiServer:
         self._kubelet = kubelet
         self._tls = tls
         self._trouble = Trouble()
+        self._deleting = Deleting(self.store)
+        self._writing = Writing(self.store, self._deleting)
         self._runner: web.ServerRunner | None = None
         self._url = ""
         for name in _NAMESPACES:
@@ -216,8 +220,12 @@ class ApiServer:
                 return await watch.stream(
                     http, call, self.store, self._trouble, bookmark_every=self.bookmark_every
                 )
+            case "delete", _:
+                return self._deleting.delete(call)
+            case "deletecollection", _:
+                return self._deleting.delete_collection(call)
             case _:
-                return writing.write(self.store, call, verb)
+                return self._writing.write(call, verb)
 
     def _document(self, http: web.BaseRequest, user: User) -> Answer:
         """Paths that are about no resource: health, version, discovery, OpenAPI."""
@@ -231,7 +239,7 @@ class ApiServer:
 
 
 def _no_page() -> Answer:
-    return Answer(404, b"404 page not found\n", "text/plain")
+    return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8")
 
 
 def _failed(failure: Failure) -> Answer:

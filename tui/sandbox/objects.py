@@ -129,6 +129,8 @@ class ObjectStore:
         self._shelves: dict[Resource, _Shelf] = {}
         self._history: deque[Change] = deque()
         self._snapshots: dict[tuple[Resource, int], Sequence[Stored]] = {}
+        self._by_uid: dict[str, Stored] = {}
+        self._dependents: dict[str, dict[tuple[Resource, str], None]] = {}
 
     def seed(self, manifest: Mapping[str, Any]) -> Manifest:
         """Put an object there as it is, status, uid and creationTimestamp included, and give it back.
@@ -144,13 +146,13 @@ class ObjectStore:
         there = self.get(resource, meta.get("namespace", ""), meta["name"])
         meta.setdefault("uid", there.uid if there else str(uuid.uuid4()))
         meta.setdefault("creationTimestamp", self.timestamp())
-        meta.setdefault("generation", 1)
+        if resource.custom:
+            meta.setdefault("generation", 1)
         return self.put(resource, given).manifest()
 
     def ensure_namespace(self, name: str) -> None:
         """Make the Namespace object unless it is there."""
-        namespaces = self.registry.at("", "v1", "namespaces")
-        if namespaces is not None and self.get(namespaces, "", name) is None:
+        if self.namespace(name) is None:
             self.seed(
                 {
                     "apiVersion": "v1",
@@ -178,19 +180,52 @@ class ObjectStore:
         shelf = self._shelf(resource)
         before = shelf.items.get(stored.key)
         shelf.put(stored)
+        if before is not None:
+            self._unindex(before)
+        self._index(stored)
         self._publish(shelf, Change(before, stored))
         return stored
 
-    def remove(self, stored: Stored) -> Stored:
-        """Delete an object; gives its last state, stamped with the revision of its deletion."""
+    def remove(self, stored: Stored, last: Manifest | None = None) -> Stored:
+        """Delete an object; gives its last state, stamped with the revision of its deletion.
+
+        `last` is that state when it differs from the one stored.
+        """
         self.revision += 1
-        manifest = stored.manifest()
+        manifest = last or stored.manifest()
         manifest["metadata"]["resourceVersion"] = str(self.revision)
-        last = _stored(stored.resource, manifest, self.revision)
+        gone = _stored(stored.resource, manifest, self.revision)
         shelf = self._shelf(stored.resource)
         shelf.pop(stored.key)
-        self._publish(shelf, Change(stored, last, deleted=True))
-        return last
+        self._unindex(stored)
+        self._publish(shelf, Change(stored, gone, deleted=True))
+        return gone
+
+    def by_uid(self, uid: str) -> Stored | None:
+        """The object with this uid, if it is there."""
+        return self._by_uid.get(uid)
+
+    def dependents(self, uid: str) -> Sequence[Stored]:
+        """The objects that name this uid as an owner."""
+        return [self._shelf(resource).items[key] for resource, key in self._dependents.get(uid, {})]
+
+    def namespace(self, name: str) -> Stored | None:
+        """The Namespace object of that name."""
+        namespaces = self.registry.at("", "v1", "namespaces")
+        return self.get(namespaces, "", name) if namespaces else None
+
+    def _index(self, stored: Stored) -> None:
+        self._by_uid[stored.uid] = stored
+        for owner in stored.owners:
+            self._dependents.setdefault(owner, {})[stored.resource, stored.key] = None
+
+    def _unindex(self, stored: Stored) -> None:
+        self._by_uid.pop(stored.uid, None)
+        for owner in stored.owners:
+            held = self._dependents[owner]
+            held.pop((stored.resource, stored.key), None)
+            if not held:
+                del self._dependents[owner]
 
     def listed(
         self, resource: Resource, namespace: str = "", *, at: int | None = None

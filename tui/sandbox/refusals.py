@@ -62,8 +62,9 @@ class Refusal(Exception):
             "metadata": dict(self.metadata),
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            status["reason"] = self.reason
         if self.details is not None:
             status["details"] = dict(self.details)
         return status | {"code": self.code}
@@ -78,7 +79,7 @@ def _about(group: str, plural: str, name: str = "") -> dict[str, Any]:
     details = {"name": name} if name else {}
     if group:
         details["group"] = group
-    return details | {"kind": plural}
+    return details | {"kind": plural} if plural else details
 
 
 def not_found(group: str, plural: str, name: str) -> Refusal:

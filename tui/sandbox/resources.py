@@ -36,6 +36,8 @@ class Resource:
     selectable: tuple[str, ...] = ()
     """Field selectors beyond metadata.name and metadata.namespace."""
     verbs: tuple[str, ...] = _VERBS
+    columns_whole: bool = False
+    """whether `columns` hold the name already"""
 
     @property
     def api_version(self) -> str:
@@ -61,18 +63,104 @@ class Resource:
 _AGE = Column("Age", "date", ".metadata.creationTimestamp")
 _CNPG = "postgresql.cnpg.io"
 
+
+def _core(name: str, about: str = "", priority: int = 0) -> Column:
+    """A column of a core kind: text the server makes up, whatever it is about."""
+    return Column(name, "string", about, priority)
+
+
+_CORE_AGE = _core("Age", "time since the object was created")
+
 SERVED: tuple[Resource, ...] = (
-    Resource("", "namespaces", "Namespace", namespaced=False, short_names=("ns",)),
-    Resource("", "pods", "Pod", short_names=("po",), subresources=("log", "proxy", "status")),
+    Resource(
+        "",
+        "namespaces",
+        "Namespace",
+        (_core("Status", "whether it is in use or going"), _CORE_AGE),
+        namespaced=False,
+        short_names=("ns",),
+        selectable=("status.phase",),
+    ),
+    Resource(
+        "",
+        "pods",
+        "Pod",
+        (
+            _core("Ready", "how many of its containers are ready"),
+            _core("Status", "what its containers are doing"),
+            _core("Restarts", "how often they were restarted"),
+            _CORE_AGE,
+            _core("IP", "the address of the pod", 1),
+            _core("Node", "the node it runs on", 1),
+            _core("Nominated Node", "the node it is meant for", 1),
+            _core("Readiness Gates", "further conditions it waits for", 1),
+        ),
+        ("log", "proxy", "status"),
+        short_names=("po",),
+        selectable=(
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.serviceAccountName",
+            "status.phase",
+            "status.podIP",
+        ),
+    ),
     Resource(
         "",
         "events",
         "Event",
+        (
+            _core("Last Seen", "when it last happened"),
+            _core("Type", "Normal or Warning"),
+            _core("Reason", "what happened, in one word"),
+            _core("Object", "what it happened to"),
+            _core("Subobject", "which part of that", 1),
+            _core("Source", "who says so", 1),
+            _core("Message", "what happened, in a sentence"),
+            _core("First Seen", "when it first happened", 1),
+            Column("Count", "integer", "how often it happened", 1),
+            _core("Name", "the name of the event", 1),
+        ),
+        (),
         short_names=("ev",),
-        subresources=(),
+        selectable=(
+            "involvedObject.apiVersion",
+            "involvedObject.fieldPath",
+            "involvedObject.kind",
+            "involvedObject.name",
+            "involvedObject.namespace",
+            "involvedObject.resourceVersion",
+            "involvedObject.uid",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ),
+        columns_whole=True,
     ),
-    Resource("", "secrets", "Secret", subresources=()),
-    Resource("", "services", "Service", short_names=("svc",)),
+    Resource(
+        "",
+        "secrets",
+        "Secret",
+        (_core("Type", "what it is for"), _core("Data", "how many keys it holds"), _CORE_AGE),
+        (),
+        selectable=("type",),
+    ),
+    Resource(
+        "",
+        "services",
+        "Service",
+        (
+            _core("Type", "how it is exposed"),
+            _core("Cluster-IP", "its address in the cluster"),
+            _core("External-IP", "its address outside"),
+            _core("Port(s)", "the ports it answers on"),
+            _CORE_AGE,
+            _core("Selector", "the pods behind it", 1),
+        ),
+        short_names=("svc",),
+        selectable=("spec.clusterIP", "spec.type"),
+    ),
     Resource(
         _CNPG,
         "backups",
@@ -102,7 +190,6 @@ SERVED: tuple[Resource, ...] = (
                 1,
             ),
         ),
-        subresources=("scale", "status"),
     ),
     Resource(
         _CNPG,

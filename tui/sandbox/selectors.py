@@ -4,55 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from tui.sandbox.objects import Stored
 from tui.sandbox.refusals import bad_request
 from tui.sandbox.resources import Resource
 
-_SET = re.compile(r"^(?P<key>[^\s!=(),]+)\s+(?P<op>in|notin)\s*\((?P<values>[^)]*)\)$")
-_EQUALITY = re.compile(r"^(?P<key>[^\s!=(),]+)\s*(?P<op>!=|==|=)\s*(?P<value>[^\s!=(),]*)$")
-_PRESENCE = re.compile(r"^(?P<absent>!\s*)?(?P<key>[^\s!=(),]+)$")
+_SET = re.compile(r"(?P<key>[^\s!=<>(),]+)\s+(?P<op>in|notin)\s*\((?P<values>[^)]*)\)")
+_EQUALITY = re.compile(r"(?P<key>[^\s!=<>(),]+)\s*(?P<op>!=|==|=)\s*(?P<value>[^\s!=<>(),]*)")
+_ORDER = re.compile(r"(?P<key>[^\s!=<>(),]+)\s*(?P<op>[<>])\s*(?P<value>\d+)")
+_PRESENCE = re.compile(r"(?P<absent>!\s*)?(?P<key>[^\s!=<>(),]+)")
 _COMMA = re.compile(r",(?![^(]*\))")
 
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One term of a label selector: the key's value is (or is not) among `values`.
-
-    `values` of None asks for the key alone.
-    """
-
-    key: str
-    values: frozenset[str] | None
-    negated: bool = False
-
-    def holds(self, labels: Mapping[str, str]) -> bool:
-        """Whether labels satisfy the term; `!=` and `notin` hold where the key is absent."""
-        if self.values is None:
-            return (self.key in labels) is not self.negated
-        found = self.key in labels and labels[self.key] in self.values
-        return found is not self.negated
+Requirement = Callable[[Mapping[str, str]], bool]
+"""One term of a label selector, as a test of labels."""
 
 
 def labels(selector: str) -> tuple[Requirement, ...]:
     """The terms of a label selector; raises Refusal (400) for one that cannot be read."""
     terms = [term.strip() for term in _COMMA.split(selector)] if selector.strip() else []
-    return tuple(_requirement(term, selector) for term in terms)
+    return tuple(_requirement(term) for term in terms)
 
 
-def _requirement(term: str, selector: str) -> Requirement:
-    if found := _SET.match(term):
+def _requirement(term: str) -> Requirement:
+    """`!=` and `notin` hold where the key is absent, `<` and `>` do not."""
+    if found := _SET.fullmatch(term):
         values = frozenset(value.strip() for value in found["values"].split(","))
-        return Requirement(found["key"], values, negated=found["op"] == "notin")
-    if found := _EQUALITY.match(term):
-        return Requirement(found["key"], frozenset({found["value"]}), negated=found["op"] == "!=")
-    if found := _PRESENCE.match(term):
-        return Requirement(found["key"], None, negated=found["absent"] is not None)
-    raise bad_request(
-        f"unable to parse requirement: found '{term}', expected: identifier in \"{selector}\""
-    )
+        return _among(found["key"], values, negated=found["op"] == "notin")
+    if found := _EQUALITY.fullmatch(term):
+        return _among(found["key"], frozenset({found["value"]}), negated=found["op"] == "!=")
+    if found := _ORDER.fullmatch(term):
+        return _beyond(found["key"], int(found["value"]), above=found["op"] == ">")
+    if found := _PRESENCE.fullmatch(term):
+        key, wanted = found["key"], found["absent"] is None
+        return lambda held: (key in held) is wanted
+    words = term.split()
+    if len(words) > 1:
+        expected = "in, notin, =, ==, !=, gt, lt"
+        raise bad_request(f"unable to parse requirement: found '{words[1]}', expected: {expected}")
+    raise bad_request(f"found '{term}', expected: !, identifier, or 'end of string'")
+
+
+def _among(key: str, values: frozenset[str], *, negated: bool) -> Requirement:
+    return lambda held: (key in held and held[key] in values) is not negated
+
+
+def _beyond(key: str, limit: int, *, above: bool) -> Requirement:
+    def holds(held: Mapping[str, str]) -> bool:
+        try:
+            number = int(held[key])
+        except (KeyError, ValueError):
+            return False
+        return number > limit if above else number < limit
+
+    return holds
 
 
 def fields(selector: str, resource: Resource) -> tuple[tuple[str, str, bool], ...]:
@@ -67,14 +72,7 @@ def fields(selector: str, resource: Resource) -> tuple[tuple[str, str, bool], ..
             raise bad_request(f"invalid selector: '{term}'; can't understand '{term}'")
         name, operator, value = found.groups()
         if name not in ("metadata.name", "metadata.namespace", *resource.selectable):
-            told = (
-                "field label not supported" if resource.custom else "is not a known field selector"
-            )
-            raise bad_request(
-                f"{told}: {name}"
-                if resource.custom
-                else f'"{name}" {told}: only "metadata.name", "metadata.namespace"'
-            )
+            raise bad_request(f"field label not supported: {name}")
         terms.append((name, value, operator != "!="))
     return tuple(terms)
 
@@ -89,7 +87,7 @@ def matcher(
         return None
 
     def matches(stored: Stored) -> bool:
-        return all(one.holds(stored.labels) for one in wanted) and all(
+        return all(holds(stored.labels) for holds in wanted) and all(
             (_value(stored, name) == value) is equal for name, value, equal in terms
         )
 

@@ -19,9 +19,9 @@ _UNITS = {"y": 365 * 86400, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 def definitions(resource: Resource) -> list[dict[str, Any]]:
-    """metav1.TableColumnDefinition of every column, the name first."""
-    name = Column("Name", "string", "the name of the object, unique within its namespace", 0)
-    columns = resource.columns if resource.plural == "events" else (name, *resource.columns)
+    """metav1.TableColumnDefinition of every column, the name first where the kind has not its own."""
+    name = Column("Name", "string", "the name of the object, unique within its namespace")
+    columns = resource.columns if resource.columns_whole else (name, *resource.columns)
     return [
         {
             "name": column.name,
@@ -45,7 +45,7 @@ def cells(resource: Resource, manifest: Manifest, now: dt.datetime) -> list[Any]
     core = _CORE.get(resource.plural) if not resource.custom else None
     if core is not None:
         return core(manifest, now)
-    name = manifest["metadata"]["name"]
+    name = manifest["metadata"].get("name", "")  # a bookmark has none
     return [name, *(_cell(column, manifest, now) for column in resource.columns)]
 
 
@@ -121,14 +121,14 @@ def _figures(seconds: int, first: str, second: str) -> str:
 def _namespace(manifest: Manifest, now: dt.datetime) -> list[Any]:
     meta = manifest["metadata"]
     phase = manifest.get("status", {}).get("phase", "")
-    return [meta["name"], phase, age(meta.get("creationTimestamp"), now)]
+    return [meta.get("name", ""), phase, age(meta.get("creationTimestamp"), now)]
 
 
 def _secret(manifest: Manifest, now: dt.datetime) -> list[Any]:
     meta = manifest["metadata"]
     data = str(len(manifest.get("data") or {}))
     return [
-        meta["name"],
+        meta.get("name", ""),
         manifest.get("type", "Opaque"),
         data,
         age(meta.get("creationTimestamp"), now),
@@ -142,7 +142,7 @@ def _service(manifest: Manifest, now: dt.datetime) -> list[Any]:
         f"{key}={spec['selector'][key]}" for key in sorted(spec.get("selector", {}))
     )
     return [
-        meta["name"],
+        meta.get("name", ""),
         spec.get("type", "ClusterIP"),
         spec.get("clusterIP") or "<none>",
         "<none>",
@@ -172,7 +172,7 @@ def _event(manifest: Manifest, now: dt.datetime) -> list[Any]:
         str(manifest.get("message", "")).strip(),
         age(first, now),
         count,
-        manifest["metadata"]["name"],
+        manifest["metadata"].get("name", ""),
     ]
 
 
@@ -188,7 +188,7 @@ def _pod(manifest: Manifest, now: dt.datetime) -> list[Any]:
     ready = sum(bool(one.get("ready")) for one in counted)
     wanted = len(spec.get("containers", [])) + len(sidecars)
     return [
-        meta["name"],
+        meta.get("name", ""),
         f"{ready}/{wanted}",
         _pod_status(meta, status, counted),
         _restarts(counted, now),
@@ -224,7 +224,7 @@ def _restarts(counted: list[Any], now: dt.datetime) -> str:
 
 def _role(manifest: Manifest, _now: dt.datetime) -> list[Any]:
     meta = manifest["metadata"]
-    return [meta["name"], meta.get("creationTimestamp", "")]
+    return [meta.get("name", ""), meta.get("creationTimestamp", "")]
 
 
 _CORE: Mapping[str, Callable[[Manifest, dt.datetime], list[Any]]] = {

@@ -47,7 +47,7 @@ class Watch:
         ) or (lambda _: True)
         self.bookmarks = call.flag("allowWatchBookmarks")
         self.seconds = _timeout(call)
-        self._version = reading.parse_version(call)
+        self._version = _version(call)
         self._initial = call.flag("sendInitialEvents") or (
             # A watch from nowhere, or from 0, has always begun with what is there.
             "sendInitialEvents" not in query and not self._version
@@ -122,6 +122,14 @@ def _last(change: Change) -> Stored:
         before.owners,
         encode(manifest),
     )
+
+
+def _version(call: Call) -> int | None:
+    try:
+        return reading.parse_version(call)
+    except Refusal as why:
+        told = why.message.removeprefix("invalid resource version: ")
+        raise Refusal(500, "", told) from None
 
 
 def _timeout(call: Call) -> float:
