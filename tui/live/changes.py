@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from tui.barman.catalog import Catalog
+from tui.barman.continuity import Infos
+from tui.barman.path import Histories
+from tui.barman.s3 import Requests, Rule, Untold, Uploads
 from tui.cnpg.backup import Backup
 from tui.cnpg.cluster import Cluster
+from tui.cnpg.location import Place
 from tui.cnpg.manifest import Key, Kind, Unreadable
 from tui.cnpg.schedule import ScheduledBackup
 from tui.cnpg.store import ObjectStore
@@ -119,21 +125,107 @@ class FeedMoved:
 
 Change: TypeAlias = Listed | Seen | FeedMoved
 
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a sweep knows of a place by now. Whole, not a difference: the latest replaces the others."""
+
+    place: Place
+    catalog: Catalog
+    """Every server name below the place; those a sweep was asked to look into are filled."""
+    infos: Mapping[str, Infos]
+    """By server, the backup.infos read so far."""
+    histories: Mapping[str, Histories]
+    """By server, the timeline histories read so far."""
+    standalone: Mapping[str, frozenset[str]]
+    """By server, the base backups kept with ``--target standalone``."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What the store says of the bucket besides its objects. Asked once, and when the user asks."""
+
+    place: Place
+    uploads: Uploads | Untold
+    rules: tuple[Rule, ...] | Untold
+    versioning: str | Untold
+    """``Enabled``, ``Suspended`` or ``""`` for never enabled."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A sweep is listing: ``objects`` seen in this look, ``share`` of the folders done (0 to 1)."""
+
+    objects: int
+    share: float
+    identity: str
+    """Whose keys are used: ``secret r2-creds``, ``environment``, ``profile backup``. Never a value."""
+    heard: datetime | None
+    """The end of the last whole look; None: what is shown may not be all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A look is done: what is shown is all there was at ``at``."""
+
+    at: datetime
+    requests: Requests
+    """Of this look."""
+    total: Requests
+    """Since the sweep began."""
+    identity: str
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CannotLook:
+    """The store does not let us look. What is shown was true at ``heard`` (None: never looked)."""
+
+    heard: datetime | None
+    retry_at: datetime | None
+    """None: not before the user asks (the keys are not accepted)."""
+    why: str
+    identity: str
+
+
+SweepState: TypeAlias = Looking | Looked | CannotLook
+
+
+@dataclass(frozen=True, slots=True)
+class SweepMoved:
+    """How a sweep is doing changed."""
+
+    place: Place
+    state: SweepState
+
+
+SweepFact: TypeAlias = Folded | Described | SweepMoved
+
 __all__ = [
     "Absent",
+    "CannotLook",
     "Change",
+    "Described",
     "Event",
     "EventType",
     "FeedMoved",
     "FeedState",
+    "Folded",
     "Forbidden",
     "Key",
     "Listed",
     "Live",
+    "Looked",
+    "Looking",
     "Polling",
     "Reconnecting",
     "Seen",
     "SignedOut",
     "Starting",
     "Subject",
+    "SweepFact",
+    "SweepMoved",
+    "SweepState",
 ]
