@@ -17,6 +17,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ class KubeApiServer:
         self._crds = [yaml.load(crd.read_text(), yaml.CSafeLoader) for crd in assets.crds]
         self._directory = directory
         self._etcd_port, self._etcd_peer_port, self._port = _free_ports(3)
+        # A bound process dies with the thread that started it, so one thread starts them all.
+        self._spawner = ThreadPoolExecutor(1)
         self._etcd: subprocess.Popen[bytes] | None = None
         self._apiserver: subprocess.Popen[bytes] | None = None
         self.admin_token = secrets.token_urlsafe(24)
@@ -82,6 +85,7 @@ class KubeApiServer:
         if self._etcd is not None:
             _end(self._etcd)
             self._etcd = None
+        self._spawner.shutdown()
 
     def kill(self) -> None:
         """SIGKILL the API server, as a crash or a lost node would. etcd goes on."""
@@ -220,13 +224,14 @@ class KubeApiServer:
         setpriv = shutil.which("setpriv")
         bound = [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
         with (self._directory / log).open("ab") as output:
-            return subprocess.Popen(
+            return self._spawner.submit(
+                subprocess.Popen,
                 [*bound, *command],
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-            )
+            ).result()
 
     def _wait(
         self, name: str, process: subprocess.Popen[bytes] | None, ready: Callable[[], bool]

@@ -220,7 +220,11 @@ class Genuine:
 
 
 async def _make_namespace(server: Server) -> None:
-    manifest = {"metadata": {"name": server.namespace}}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": server.namespace},
+    }
     answer = await server.admin.create("/api/v1/namespaces", manifest)
     assert answer.status == 201, answer.body
 
