@@ -137,6 +137,13 @@ def _line(part: Any) -> bytes:
     return json.dumps(part).encode() + b"\n"
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait for something that nobody announces."""
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110 - other processes set no event
+            await asyncio.sleep(0.01)
+
+
 class Script:
     """The server. What has not been scripted: lists tell ``objects``, watches stay silent."""
 

@@ -428,6 +428,7 @@ _LOST = (
         TimeoutError,
         "{server} did not answer within 5 s. Is it up, and is the way to it (VPN, tunnel) open?",
     ),
+    (aiohttp.ServerDisconnectedError, "{server} closed the connection without an answer"),
     (_CUT, "the connection to {server} was cut"),
 )
 
@@ -436,8 +437,8 @@ def _told(server: str, error: Exception) -> tuple[type[faults.Fault], str]:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return faults.Unreachable, _distrust(server, error)
-        case aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-            reason = _worded(getattr(error, "reason", None) or error.__cause__)
+        case aiohttp.ClientConnectorSSLError(os_error=cause) | (ssl.SSLError() as cause):
+            reason = _worded(getattr(cause, "reason", None) or type(cause).__name__)
             return faults.Unreachable, f"TLS with {server} failed: {reason}"
         case aiohttp.ClientHttpProxyError(status=status):
             return faults.Unreachable, f"the proxy on the way to {server} answered {status}"
@@ -499,7 +500,7 @@ def _answer(call: Call, reply: _Reply) -> Answer:
 
 def _distrust(server: str, error: aiohttp.ClientConnectorCertificateError) -> str:
     cause = error.certificate_error
-    reason = getattr(cause, "verify_message", "") or str(cause)
+    reason = (getattr(cause, "verify_message", "") or str(cause)).rstrip(".")
     hint = "certificate-authority in the kubeconfig"
     if "mismatch" in reason:
         hint = "server or tls-server-name in the kubeconfig"

@@ -287,7 +287,7 @@ def _access(name: str, config: _Config, environ: Mapping[str, str]) -> Access:
 
 
 def _server(cluster: _Entry) -> str:
-    server = cluster.text("server").rstrip("/")
+    server = cluster.text("server")
     if not server:
         raise Misconfigured(f"{cluster.origin}: {cluster.title} names no server")
     if "://" not in server:
@@ -296,7 +296,7 @@ def _server(cluster: _Entry) -> str:
         server = f"{'https' if tls else 'http'}://{server}"
     if not _is_server(server):
         raise cluster.odd("server", "the URL of an API server, as https://host:6443")
-    return server
+    return server.rstrip("/")
 
 
 def _is_server(server: str) -> bool:
@@ -334,8 +334,8 @@ def _oidc_token(name: str, user: _Entry) -> str:
     kind = provider.text("name")
     if kind != "oidc":
         raise Misconfigured(
-            f"user {name} signs in with auth-provider {kind}, which kubectl dropped in 1.26: use "
-            "its exec credential plugin instead"
+            f"user {name} signs in with auth-provider {kind}, which kubectl dropped: use an exec "
+            "plugin"
         )
     settings = provider.under("config")
     return settings.text("id-token") if settings else ""
