@@ -6,17 +6,20 @@ import asyncio
 import base64
 import secrets
 import ssl
+from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from tests.apiserver.client import BARMAN_CLOUD, CNPG, Client
+from tests.apiserver.client import BARMAN_CLOUD, CNPG, Body, Client
 from tui.sandbox import apiserver as sandbox
 
 if TYPE_CHECKING:
     from tests.apiserver.server import KubeApiServer
 
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_RBAC_GROUP = "rbac.authorization.k8s.io"
+_RBAC = f"/apis/{_RBAC_GROUP}/v1"
+_CORE = ("events", "pods", "secrets", "services")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,123 +42,58 @@ class Account:
     client: Client
 
 
-class Server(Protocol):
+class Server(ABC):
     """An API server with CNPG's CRDs, and a namespace in it that is this test's alone."""
 
     name: str
     """``sandbox`` or ``kube-apiserver``."""
-    namespace: str
     admin: Client
-
-    @property
-    def url(self) -> str: ...
-
-    async def account(self, *rules: Rule, cluster_wide: bool = False) -> Account:
-        """A new service account that may do this in the test's namespace (or in all)."""
-
-    def kubeconfig(self, token: str) -> dict[str, Any]:
-        """A complete kubeconfig whose one context, ``test``, is in the test's namespace."""
-
-    async def compact(self) -> None:
-        """Forget history: resuming from any resourceVersion seen so far is answered 410."""
-
-
-def path(server: Server, plural: str, name: str = "") -> str:
-    """The path of a collection in the test's namespace, or of one object in it."""
-    group = BARMAN_CLOUD if plural == "objectstores" else CNPG
-    core = plural in ("events", "secrets", "pods", "services")
-    base = "/api/v1" if core else group
-    collection = f"{base}/namespaces/{server.namespace}/{plural}"
-    return f"{collection}/{name}" if name else collection
-
-
-class Sandbox:
-    """A sandbox server of this test's own."""
-
-    name = "sandbox"
 
     def __init__(self) -> None:
         self.namespace = _fresh("test")
-        self._admin_token = _fresh("token")
-        admin = sandbox.User("admin", self._admin_token, sandbox.EVERYTHING)
-        self.server = sandbox.ApiServer(users=(admin,))
         self._clients = AsyncExitStack()
-        self._url = ""
-        self.admin: Client
-
-    async def start(self) -> None:
-        self._url = await self.server.start()
-        self.admin = await self._client(self._admin_token)
-        await _make_namespace(self)
-
-    async def stop(self) -> None:
-        await self._clients.aclose()
-        await self.server.stop()
 
     @property
-    def url(self) -> str:
-        return self._url
+    @abstractmethod
+    def url(self) -> str: ...
 
-    async def account(self, *rules: Rule, cluster_wide: bool = False) -> Account:
-        user = sandbox.User(
-            f"system:serviceaccount:{self.namespace}:{_fresh('account')}",
-            _fresh("token"),
-            tuple(
-                sandbox.Rule(
-                    (rule.api_group,),
-                    rule.resources,
-                    rule.verbs,
-                    ("*",) if cluster_wide else (self.namespace,),
-                    rule.resource_names,
-                )
-                for rule in rules
-            ),
-        )
-        self.server.access.admit(user)
-        return Account(user.name, user.token, await self._client(user.token))
+    @property
+    @abstractmethod
+    def ca(self) -> bytes | None:
+        """The certificate (PEM) that vouches for the server; None where it speaks plain HTTP."""
 
-    def kubeconfig(self, token: str) -> dict[str, Any]:
-        return _kubeconfig({"server": self.url}, token, self.namespace)
-
+    @abstractmethod
     async def compact(self) -> None:
-        self.server.compact()
+        """Forget history: resuming from any resourceVersion seen so far is answered 410."""
 
-    async def _client(self, token: str) -> Client:
-        return await self._clients.enter_async_context(Client(self.url, token, None))
+    async def open(self, admin_token: str) -> None:
+        """Make the admin's client and the namespace."""
+        self.admin = await self.client(admin_token)
+        await self._make("/api/v1/namespaces", _object("v1", "Namespace", self.namespace))
 
-
-class Genuine:
-    """This test's namespace in the one genuine server of the run."""
-
-    name = "kube-apiserver"
-
-    def __init__(self, server: KubeApiServer) -> None:
-        self.server = server
-        self.namespace = _fresh("test")
-        self._clients = AsyncExitStack()
-        self._trust = ssl.create_default_context(cafile=str(server.ca_file))
-        self.admin: Client
-
-    async def start(self) -> None:
-        self.admin = await self._client(self.server.admin_token)
-        await _make_namespace(self)
-
-    async def stop(self) -> None:
+    async def close(self) -> None:
+        """Close the clients."""
         await self._clients.aclose()
 
-    @property
-    def url(self) -> str:
-        return self.server.url
+    async def client(self, token: str | None) -> Client:
+        """A client under this token, closed with the server."""
+        trust = None if self.ca is None else ssl.create_default_context(cadata=self.ca.decode())
+        return await self._clients.enter_async_context(Client(self.url, token, trust))
 
     async def account(self, *rules: Rule, cluster_wide: bool = False) -> Account:
+        """A new service account that may do this in the test's namespace (or in all)."""
         name = _fresh("account")
         accounts = f"/api/v1/namespaces/{self.namespace}/serviceaccounts"
-        await self._make(accounts, {"metadata": {"name": name}})
-        request = {"spec": {"expirationSeconds": 3600}}
+        await self._make(accounts, _object("v1", "ServiceAccount", name))
+        request = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 3600},
+        }
         granted = await self._make(f"{accounts}/{name}/token", request)
         token: str = granted["status"]["token"]
         account = Account(
-            f"system:serviceaccount:{self.namespace}:{name}", token, await self._client(token)
+            f"system:serviceaccount:{self.namespace}:{name}", token, await self.client(token)
         )
         if rules:
             await self._bind(name, rules, cluster_wide=cluster_wide)
@@ -163,16 +101,23 @@ class Genuine:
         return account
 
     def kubeconfig(self, token: str) -> dict[str, Any]:
-        authority = base64.b64encode(self.server.ca_file.read_bytes()).decode()
-        cluster = {"server": self.url, "certificate-authority-data": authority}
-        return _kubeconfig(cluster, token, self.namespace)
-
-    async def compact(self) -> None:
-        await asyncio.to_thread(self.server.compact)
+        """A complete kubeconfig whose one context, ``test``, is in the test's namespace."""
+        cluster = {"server": self.url}
+        if self.ca is not None:
+            cluster["certificate-authority-data"] = base64.b64encode(self.ca).decode()
+        context = {"cluster": "test", "user": "test", "namespace": self.namespace}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": "test", "user": {"token": token}}],
+            "contexts": [{"name": "test", "context": context}],
+            "current-context": "test",
+        }
 
     async def _bind(self, name: str, rules: tuple[Rule, ...], *, cluster_wide: bool) -> None:
-        prefix = "Cluster" if cluster_wide else ""
-        scope = RBAC if cluster_wide else f"{RBAC}/namespaces/{self.namespace}"
+        kind = "ClusterRole" if cluster_wide else "Role"
+        scope = _RBAC if cluster_wide else f"{_RBAC}/namespaces/{self.namespace}"
         permitted = [
             {
                 "verbs": rule.verbs,
@@ -183,18 +128,18 @@ class Genuine:
             for rule in rules
         ]
         subject = {"kind": "ServiceAccount", "name": name, "namespace": self.namespace}
-        role = {"apiGroup": RBAC.split("/")[2], "kind": f"{prefix}Role", "name": name}
-        metadata = {"name": name}
+        role = {"apiGroup": _RBAC_GROUP, "kind": kind, "name": name}
+        version = f"{_RBAC_GROUP}/v1"
         await self._make(
-            f"{scope}/{prefix.lower()}roles", {"metadata": metadata, "rules": permitted}
+            f"{scope}/{kind.lower()}s", _object(version, kind, name) | {"rules": permitted}
         )
         await self._make(
-            f"{scope}/{prefix.lower()}rolebindings",
-            {"metadata": metadata, "subjects": [subject], "roleRef": role},
+            f"{scope}/{kind.lower()}bindings",
+            _object(version, f"{kind}Binding", name) | {"subjects": [subject], "roleRef": role},
         )
 
     async def _until_bound(self, account: Account, rule: Rule) -> None:
-        # The authorizer reads Roles through a cache that lags some milliseconds behind.
+        # The genuine authorizer reads Roles through a cache that lags some milliseconds behind.
         resource, _, subresource = rule.resources[0].partition("/")
         attributes = {
             "namespace": self.namespace,
@@ -204,41 +149,93 @@ class Genuine:
             "subresource": subresource,
             "name": rule.resource_names[0] if rule.resource_names else "",
         }
-        review = {"spec": {"resourceAttributes": attributes}}
-        reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         async with asyncio.timeout(10):
-            while not (await account.client.create(reviews, review)).body["status"]["allowed"]:  # noqa: ASYNC110
+            while not await may(account.client, **attributes):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
-    async def _make(self, collection: str, body: Any) -> dict[str, Any]:
+    async def _make(self, collection: str, body: Body) -> Body:
         answer = await self.admin.create(collection, body)
-        assert answer.status == 201, answer.body
+        assert answer.status == 201, answer.text
         return answer.body
 
-    async def _client(self, token: str) -> Client:
-        return await self._clients.enter_async_context(Client(self.url, token, self._trust))
+
+class Sandbox(Server):
+    """A sandbox server of this test's own."""
+
+    name = "sandbox"
+    ca = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._admin = sandbox.User("admin", _fresh("token"), sandbox.EVERYTHING)
+        self.server = sandbox.ApiServer(users=(self._admin,))
+        self._url = ""
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    async def start(self) -> None:
+        self._url = await self.server.start()
+        await self.open(self._admin.token)
+
+    async def stop(self) -> None:
+        await self.close()
+        await self.server.stop()
+
+    async def compact(self) -> None:
+        self.server.compact()
 
 
-async def _make_namespace(server: Server) -> None:
-    manifest = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": server.namespace},
+class Genuine(Server):
+    """This test's namespace in the one genuine server of the run."""
+
+    name = "kube-apiserver"
+
+    def __init__(self, server: KubeApiServer) -> None:
+        super().__init__()
+        self.server = server
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def ca(self) -> bytes:
+        return self.server.ca_file.read_bytes()
+
+    async def start(self) -> None:
+        await self.open(self.server.admin_token)
+
+    async def stop(self) -> None:
+        await self.close()
+
+    async def compact(self) -> None:
+        await asyncio.to_thread(self.server.compact)
+
+
+def path(server: Server, plural: str, name: str = "") -> str:
+    """The path of a collection in the test's namespace, or of one object in it."""
+    group = "/api/v1" if plural in _CORE else BARMAN_CLOUD if plural == "objectstores" else CNPG
+    collection = f"{group}/namespaces/{server.namespace}/{plural}"
+    return f"{collection}/{name}" if name else collection
+
+
+async def may(client: Client, **attributes: str) -> bool:
+    """Whether the client may do this, as a SelfSubjectAccessReview answers."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
     }
-    answer = await server.admin.create("/api/v1/namespaces", manifest)
-    assert answer.status == 201, answer.body
+    answer = await client.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
+    assert answer.status == 201, answer.text
+    allowed: bool = answer.body["status"]["allowed"]
+    return allowed
 
 
-def _kubeconfig(cluster: dict[str, str], token: str, namespace: str) -> dict[str, Any]:
-    context = {"cluster": "test", "user": "test", "namespace": namespace}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "test", "cluster": cluster}],
-        "users": [{"name": "test", "user": {"token": token}}],
-        "contexts": [{"name": "test", "context": context}],
-        "current-context": "test",
-    }
+def _object(api_version: str, kind: str, name: str) -> Body:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
 
 
 def _fresh(word: str) -> str:
