@@ -41,6 +41,14 @@ def clean(text: str) -> str:
     return _UNSAFE.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n")))
 
 
+def visible(text: str) -> str:
+    """``text`` with a middle dot for every character that prints nothing or moves the cursor.
+
+    For text that must not be cleaned because its odd characters are the matter, a schedule for one.
+    """
+    return "".join(char if char.isprintable() else "\u00b7" for char in text)
+
+
 def one_line(text: str) -> str:
     """``text`` on one line: runs of blanks, tabs and newlines become one space."""
     return " ".join(text.split())
@@ -106,6 +114,12 @@ def moment(when: datetime, now: datetime) -> str:
 def size(count: int) -> str:
     """Bytes for people, in binary units: ``312.0 GiB``."""
     return humanize.naturalsize(count, binary=True)
+
+
+def shorten(text: str, width: int) -> str:
+    """``text`` on one line, cut to ``width`` characters with an ellipsis that says so."""
+    line = one_line(text)
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def hang(text: str, *, indent: int, width: int) -> str:
