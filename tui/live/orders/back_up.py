@@ -76,7 +76,7 @@ def back_up_now(
         sentence=f"Create Backup {key.name} of cluster {cluster.key.name} in {key.namespace}",
         shown=yaml.safe_dump(document, sort_keys=False, allow_unicode=True),
         kubectl=_kubectl(key, cluster.key.name, chosen, plugin, target, context),
-        warnings=tuple(_before_the_fact(estate, cluster, chosen, now)),
+        warnings=tuple(before_the_fact(estate, cluster, chosen, now)),
         method=chosen,
         methods=possible,
         target=target,
@@ -95,7 +95,7 @@ def _kubectl(key: Key, cluster: str, method: Method, plugin: str, target: str, c
     return " ".join(line)
 
 
-def _before_the_fact(estate: Estate, cluster: Cluster, method: Method, now: datetime) -> list[str]:
+def before_the_fact(estate: Estate, cluster: Cluster, method: str, now: datetime) -> list[str]:
     """What the operator will not check, but the user wants to know before the backup starts."""
     found = []
     if cluster.hibernated:
@@ -113,7 +113,7 @@ def _before_the_fact(estate: Estate, cluster: Cluster, method: Method, now: date
             f"WAL archiving fails{since}: on the primary the Backup will hang in started, on a "
             "standby it completes but cannot be restored. Repair archiving first"
         )
-    if method is Method.IN_TREE:
+    if method == Method.IN_TREE:
         found.append("barmanObjectStore is deprecated: CloudNativePG 1.31.0 removes it")
     queue = estate.queue_of(cluster.key)
     if queue.head:

@@ -99,10 +99,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What the server-side dry run said: ``refusal`` is its sentence, ``""`` if it would accept."""
+    """What the server-side dry run said: ``refusal`` is its sentence, ``""`` if it would accept.
+
+    ``overtaken`` where it refuses because somebody else changed the object.
+    """
 
     warnings: tuple[str, ...] = ()
     refusal: str = ""
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ async def rehearse(order: Order, port: Port) -> Rehearsal:
     try:
         answer = await _send(order.act, port, dry_run=True)
     except faults.Fault as fault:
-        return Rehearsal(refusal=str(fault))
+        return Rehearsal(refusal=str(fault), overtaken=isinstance(fault, faults.Conflict))
     return Rehearsal(warnings=answer.warnings)
 
 
