@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from tui.cnpg import backup, cluster, store
+from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.verdict import health
-from tui.verdict.health import Level, Verdict, Witnesses
+from tui.verdict.health import Level, Verdict
+from tui.verdict.witnesses import Film, NotKnown, Witnesses
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 PLUGIN = {"name": BARMAN_PLUGIN, "isWALArchiver": True, "parameters": {"barmanObjectName": "r2"}}
+UNHEARD = NotKnown("")
 SNAPSHOTS = {"backup": {"volumeSnapshot": {"className": "fast"}}}
 
 
@@ -35,13 +38,15 @@ FAILING = condition(
 )
 
 
-def verdict(
+def witnesses(
     spec: dict[str, Any],
     *conditions: dict[str, str],
-    backups: tuple[backup.Backup, ...] = (),
+    backups: tuple[backup.Backup, ...] | NotKnown = (),
     window: dict[str, str] | None = None,
+    film: Film | NotKnown = UNHEARD,
+    instance: InstanceStatus | NotKnown = UNHEARD,
     **more: Any,
-) -> Verdict:
+) -> Witnesses:
     source = {
         "metadata": {"name": "pg", "namespace": "prod", **more.pop("metadata", {})},
         "spec": spec,
@@ -54,7 +59,19 @@ def verdict(
             "status": {"serverRecoveryWindow": {"pg": window or {}}},
         }
     )
-    return health.judge(Witnesses(cluster.read(source), kept, backups, ()), NOW)
+    return Witnesses(
+        cluster=cluster.read(source),
+        store=kept,
+        backups=backups,
+        schedules=(),
+        film=film,
+        instance=instance,
+        pods=NotKnown(""),
+    )
+
+
+def verdict(spec: dict[str, Any], *conditions: dict[str, str], **more: Any) -> Verdict:
+    return health.judge(witnesses(spec, *conditions, **more), NOW)
 
 
 def completed(stopped: str = "2026-11-22T02:14:09Z", phase: str = "completed") -> backup.Backup:

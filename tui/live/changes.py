@@ -14,10 +14,13 @@ from tui.barman.path import Histories
 from tui.barman.s3 import Requests, Rule, Untold, Uploads
 from tui.cnpg.backup import Backup
 from tui.cnpg.cluster import Cluster
+from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.location import Place
 from tui.cnpg.manifest import Key, Kind, Unreadable
+from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
 from tui.cnpg.store import ObjectStore
+from tui.verdict.witnesses import NotKnown
 
 Subject: TypeAlias = Cluster | Backup | ScheduledBackup | ObjectStore | Unreadable
 """A projected Kubernetes object. Each has ``key``, ``resource_version`` and ``created``."""
@@ -123,9 +126,6 @@ class FeedMoved:
     state: FeedState
 
 
-Change: TypeAlias = Listed | Seen | FeedMoved
-
-
 @dataclass(frozen=True, slots=True)
 class Folded:
     """What a sweep knows of a place by now. Whole, not a difference: the latest replaces the others."""
@@ -203,6 +203,19 @@ class SweepMoved:
 
 SweepFact: TypeAlias = Folded | Described | SweepMoved
 
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A cluster's Pods and its primary were asked how they are; what could not be heard says why."""
+
+    cluster: Key
+    pods: tuple[Pod, ...] | NotKnown
+    instance: InstanceStatus | NotKnown
+    at: datetime
+
+
+Change: TypeAlias = Listed | Seen | FeedMoved | SweepFact | Inspected
+
 __all__ = [
     "Absent",
     "CannotLook",
@@ -214,6 +227,7 @@ __all__ = [
     "FeedState",
     "Folded",
     "Forbidden",
+    "Inspected",
     "Key",
     "Listed",
     "Live",

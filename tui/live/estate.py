@@ -10,26 +10,46 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
+from tui.cnpg import location
 from tui.cnpg.backup import Backup, Queue, queue
 from tui.cnpg.cluster import Cluster
-from tui.cnpg.manifest import BACKUPS, CLUSTERS, OBJECT_STORES, SCHEDULED_BACKUPS, Key, Kind
+from tui.cnpg.location import Location, NoLocation, Place
+from tui.cnpg.manifest import (
+    BACKUPS,
+    CLUSTERS,
+    OBJECT_STORES,
+    SCHEDULED_BACKUPS,
+    Key,
+    Kind,
+    Unreadable,
+)
 from tui.cnpg.schedule import ScheduledBackup
 from tui.cnpg.store import ObjectStore
+from tui.live.archives import Archives
 from tui.live.changes import (
     Change,
+    Described,
     Event,
     EventType,
     FeedMoved,
     FeedState,
+    Folded,
+    Inspected,
     Listed,
     Live,
     Polling,
+    Seen,
     Starting,
     Subject,
+    SweepMoved,
 )
 from tui.verdict import health
 from tui.verdict.health import Verdict
+from tui.verdict.witnesses import Film, NotKnown, Witnesses
+
+T = TypeVar("T")
 
 KINDS = (CLUSTERS, BACKUPS, SCHEDULED_BACKUPS, OBJECT_STORES)
 
@@ -42,13 +62,15 @@ class Delta:
     ``feed_moved`` says that the state of the kind's feed changed.
     """
 
-    kind: Kind
+    kind: Kind | None = None
     events: tuple[Event, ...] = ()
     clusters: frozenset[Key] = frozenset()
     feed_moved: bool = False
+    place: Place | None = None
+    """The place in a store of which something else is known now."""
 
     def __bool__(self) -> bool:
-        return bool(self.events) or self.feed_moved
+        return bool(self.events) or self.feed_moved or self.place is not None
 
 
 @dataclass(slots=True)
@@ -61,25 +83,54 @@ class Estate:
     feeds: dict[Kind, FeedState] = field(
         default_factory=lambda: {kind: Starting() for kind in KINDS}
     )
+    archives: Archives = field(default_factory=Archives)
+    inspected: dict[Key, Inspected] = field(default_factory=dict)
     verdicts: dict[Key, Verdict] = field(default_factory=dict)
+    locations: dict[Key, Location | NoLocation] = field(default_factory=dict)
+    """Where each cluster's archive lies."""
+    _claims: dict[tuple[Place, str], set[Key]] = field(default_factory=dict)
     _backups_of: dict[Key, dict[Key, Backup]] = field(default_factory=dict)
     _schedules_of: dict[Key, dict[Key, ScheduledBackup]] = field(default_factory=dict)
 
     def apply(self, change: Change) -> Delta:
         """Take in a fact. Judging the touched clusters anew is a step of its own (``judge``)."""
-        if isinstance(change, FeedMoved):
-            moved = self.feeds[change.kind] != change.state
-            self.feeds[change.kind] = change.state
-            return Delta(change.kind, feed_moved=moved)
-        told = self._difference(change) if isinstance(change, Listed) else change.events
+        match change:
+            case FeedMoved():
+                return self._feed_moved(change)
+            case Listed():
+                return self._told(change.kind, self._difference(change))
+            case Seen():
+                return self._told(change.kind, change.events)
+            case Inspected():
+                self.inspected[change.cluster] = change
+                return Delta(clusters=frozenset({change.cluster}))
+            case Folded():
+                self.archives.folds[change.place] = change
+            case SweepMoved():
+                self.archives.sweeps[change.place] = change.state
+            case Described():
+                self.archives.described[change.place] = change
+        return Delta(clusters=self._clusters_at(change.place), place=change.place)
+
+    def _feed_moved(self, change: FeedMoved) -> Delta:
+        moved, first = self.feeds[change.kind] != change.state, not self.heard(change.kind)
+        self.feeds[change.kind] = change.state
+        # What was not known becomes known (or the other way): every verdict may differ.
+        everyone = first and self.heard(change.kind)
+        touched = frozenset(self.tables[CLUSTERS]) if everyone else frozenset()
+        return Delta(change.kind, clusters=touched, feed_moved=moved)
+
+    def _told(self, kind: Kind, told: Iterable[Event]) -> Delta:
         events: list[Event] = []
         touched: set[Key] = set()
         for event in told:
-            real = self._take(change.kind, event)
+            real = self._take(kind, event)
             if real is not None:
                 events.append(real)
                 touched |= self._touched_by(real.subject)
-        return Delta(change.kind, tuple(events), frozenset(touched))
+        if kind in (CLUSTERS, OBJECT_STORES):
+            touched |= self._locate(touched)
+        return Delta(kind, tuple(events), frozenset(touched))
 
     def judge(self, clusters: Collection[Key], now: datetime) -> frozenset[Key]:
         """Judge these clusters anew; the answer names those whose verdict differs."""
@@ -95,15 +146,81 @@ class Estate:
                 self.verdicts[key] = verdict
         return frozenset(changed)
 
-    def witnesses(self, cluster: Cluster) -> health.Witnesses:
+    def witnesses(self, cluster: Cluster) -> Witnesses:
         """All that is known about a cluster, as the judge takes it."""
-        store = self.tables[OBJECT_STORES].get(cluster.store) if cluster.store else None
-        return health.Witnesses(
+        key = cluster.key
+        inspected = self.inspected.get(key)
+        return Witnesses(
             cluster=cluster,
-            store=store if isinstance(store, ObjectStore) else None,
-            backups=tuple(self.backups_of(cluster.key)),
-            schedules=tuple(self.schedules_of(cluster.key)),
+            store=self._store_of(cluster),
+            backups=self._unless_unheard(BACKUPS, self.backups_of(key)),
+            schedules=self._unless_unheard(SCHEDULED_BACKUPS, self.schedules_of(key)),
+            film=self._film_of(key),
+            instance=inspected.instance if inspected else NotKnown(""),
+            pods=inspected.pods if inspected else NotKnown(""),
         )
+
+    def _unless_unheard(self, kind: Kind, found: Iterable[T]) -> tuple[T, ...] | NotKnown:
+        if self.heard(kind):
+            return tuple(found)
+        return NotKnown(getattr(self.feeds[kind], "why", "the list has not arrived yet"))
+
+    def _store_of(self, cluster: Cluster) -> ObjectStore | NotKnown:
+        if cluster.store is None:
+            return NotKnown("none is named")
+        found = self.tables[OBJECT_STORES].get(cluster.store)
+        if isinstance(found, ObjectStore):
+            return found
+        if isinstance(found, Unreadable):
+            return NotKnown(found.why)
+        state = self.feeds[OBJECT_STORES]
+        return NotKnown(
+            "there is none of that name"
+            if self.heard(OBJECT_STORES)
+            else getattr(state, "why", "the list has not arrived yet")
+        )
+
+    def _film_of(self, key: Key) -> Film | NotKnown:
+        where = self.locations.get(key, NoLocation("the cluster is not known"))
+        if isinstance(where, NoLocation):
+            return NotKnown(where.why)
+        same = tuple(sorted(self._claims.get((where.place, where.server), set()) - {key}))
+        return self.archives.film(where.place, where.server, same)
+
+    def _clusters_at(self, place: Place) -> frozenset[Key]:
+        return frozenset(
+            key
+            for key, where in self.locations.items()
+            if isinstance(where, Location) and where.place == place
+        )
+
+    def _locate(self, keys: Collection[Key]) -> set[Key]:
+        """Find out anew where these archives lie; the answer names all who share a path with them."""
+        neighbours: set[Key] = set()
+        for key in keys:
+            neighbours |= self._claim(key, remove=True)
+            cluster = self.cluster(key)
+            if cluster is None:
+                self.locations.pop(key, None)
+                self.inspected.pop(key, None)
+                continue
+            store = self._store_of(cluster)
+            known = store if isinstance(store, ObjectStore) else None
+            self.locations[key] = location.of(cluster, known)
+            neighbours |= self._claim(key)
+        return neighbours
+
+    def _claim(self, key: Key, *, remove: bool = False) -> set[Key]:
+        """Note who uses a place and server name (or no longer does); the answer is all who do."""
+        where = self.locations.get(key)
+        if not isinstance(where, Location):
+            return set()
+        claims = self._claims.setdefault((where.place, where.server), set())
+        if remove:
+            claims.discard(key)
+        else:
+            claims.add(key)
+        return claims
 
     def heard(self, kind: Kind) -> bool:
         """Whether the server has told this kind's list, now or at some time before."""

@@ -1,24 +1,37 @@
 """The verdict on a cluster: can it be restored, says who, since when, and what to do.
 
-Pure. Two witnesses are needed for green, what the operator says and what lies in the bucket. While
-the bucket has not been looked at, the best this module says is what the operator says, in those
-words, and it is not green.
+Pure. Green takes two witnesses: what the operator says and what lies in the bucket. Every finding
+below is a small function that looks at one thing and says nothing if it holds; the gravest finding
+is the verdict. When none is left, and both witnesses were heard lately, the cluster is protected.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import NamedTuple
 
 from tui import words
-from tui.cnpg import backup
-from tui.cnpg.backup import Backup
+from tui.barman import wal
 from tui.cnpg.cluster import LAST_BACKUP_SUCCEEDED, Cluster
-from tui.cnpg.schedule import ScheduledBackup
-from tui.cnpg.store import ObjectStore
+from tui.verdict import evidence, exits
+from tui.verdict.evidence import Evidence
+from tui.verdict.window import NoWindow, Window
+from tui.verdict.witnesses import Film, NotKnown, Witnesses
+
+STALE_AFTER = timedelta(minutes=10)
+"""A look at the bucket older than this proves nothing about now."""
+SETTLED = timedelta(minutes=2)
+"""An archived segment must be in the listing this long after PostgreSQL said so."""
+FRESH_CLUSTER = timedelta(hours=24)
+"""A younger cluster may still wait for its first base backup."""
+LONG_QUEUE = 32
+"""Files waiting to be archived above which the archiver is not keeping up."""
+
+
+QUIET_AFTER = timedelta(minutes=15)
+"""Three times the archive_timeout CloudNativePG sets: a busy database has archived by then."""
 
 
 class Level(IntEnum):
@@ -32,241 +45,393 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Witnesses:
-    """Everything known about one cluster."""
+class Finding:
+    """Something to say about a cluster. ``headline`` has at most 70 characters."""
 
-    cluster: Cluster
-    store: ObjectStore | None
-    backups: tuple[Backup, ...]
-    schedules: tuple[ScheduledBackup, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One line of what a witness said: who, what, and when it was said (None: not dated)."""
-
-    source: str
-    text: str
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A judgement. ``word`` stands in the table, ``headline`` above the evidence, at most 70 cells."""
-
-    level: Level
-    word: str
-    headline: str
-    evidence: tuple[Evidence, ...]
-    advice: str
-    last_good: datetime | None
-    """End of the newest base backup that succeeded, by the plugin's or the Backups' word."""
-
-
-class _Finding(NamedTuple):
+    code: str
     level: Level
     word: str
     headline: str
     advice: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement. ``word`` stands in the table, ``headline`` above the evidence."""
+
+    level: Level
+    word: str
+    headline: str
+    findings: tuple[Finding, ...]
+    """All of them, gravest first; empty for a protected cluster."""
+    evidence: tuple[Evidence, ...]
+    window: Window | None
+    """What can be restored by the bucket's word, None if nothing or not known."""
+    last_good: datetime | None
+    """End of the newest base backup that succeeded, by any witness."""
+
+    @property
+    def advice(self) -> str:
+        """The next step, ``""`` if there is none."""
+        return next((finding.advice for finding in self.findings if finding.advice), "")
+
+
 def judge(seen: Witnesses, now: datetime) -> Verdict:
     """The verdict on a cluster from what its witnesses say."""
-    found = _finding(seen, now)
+    found = sorted(_findings(seen, now), key=lambda finding: finding.level)
+    window = _window(seen)
+    first = found[0] if found else _protected(window, now)
     return Verdict(
-        level=found.level,
-        word=found.word,
-        headline=found.headline,
-        evidence=_evidence(seen, now),
-        advice=found.advice,
-        last_good=last_good_backup(seen),
+        level=first.level,
+        word=first.word,
+        headline=first.headline,
+        findings=tuple(found),
+        evidence=evidence.of(seen, now),
+        window=window,
+        last_good=evidence.last_good_backup(seen),
     )
 
 
-def last_good_backup(seen: Witnesses) -> datetime | None:
-    """When the newest good base backup ended.
-
-    From the completed Backups and the ObjectStore's recovery window; never from
-    ``Cluster.status.lastSuccessfulBackup``, which plugin backups do not write.
-    """
-    ends = [
-        item.stopped for item in seen.backups if item.phase == backup.COMPLETED and item.stopped
-    ]
-    window = seen.store and seen.store.recovery_windows.get(seen.cluster.server_name)
-    if window and window.last_successful_backup:
-        ends.append(window.last_successful_backup)
-    return max(ends, default=None)
+def _findings(seen: Witnesses, now: datetime) -> Iterator[Finding]:
+    if not seen.cluster.archives:
+        yield _without_archiver(seen)
+        return
+    for look in _LOOKS:
+        finding = look(seen, now)
+        if finding is not None:
+            yield finding
 
 
-def _finding(seen: Witnesses, now: datetime) -> _Finding:
-    cluster, condition = seen.cluster, seen.cluster.archiving
-    if not cluster.archives:
-        return _without_archiver(seen)
-    if cluster.skips_wal_archiving:
-        return _Finding(
-            Level.FAILING,
-            "archiving off",
-            "WAL archiving is switched off by an annotation",
-            "remove the annotation cnpg.io/skipWalArchiving, then take a base backup",
-        )
-    if condition is None:
-        return _Finding(
-            Level.UNKNOWN,
-            "unknown",
-            "no WAL has been archived yet: nothing is known",
-            (
-                "an idle database switches no segment before archive_timeout (5 min); "
-                "SELECT pg_switch_wal() makes it try now"
-            ),
-        )
-    if not condition.holds:
-        since = f" since {words.moment(condition.since, now)}" if condition.since else ""
-        return _Finding(
-            Level.FAILING,
-            "operator says failing",
-            f"the operator says WAL archiving fails{since}",
-            _advice_on_failure(cluster, condition.message),
-        )
-    return _while_archiving(seen)
+def _protected(window: Window | None, now: datetime) -> Finding:
+    assert window is not None  # _bucket speaks up where there is none
+    since, until = words.moment(window.since, now), words.moment(window.until, now)
+    behind = words.age(window.behind(now))
+    headline = f"restorable from {since} to {until}, {behind} behind"
+    return Finding("protected", Level.PROTECTED, "protected", headline)
 
 
-def _without_archiver(seen: Witnesses) -> _Finding:
-    if seen.cluster.volume_snapshots and last_good_backup(seen):
-        return _Finding(
+def _window(seen: Witnesses) -> Window | None:
+    if isinstance(seen.film, Film) and isinstance(seen.film.window, Window):
+        return seen.film.window
+    return None
+
+
+# -- what the configuration says -----------------------------------------------------------------
+
+
+def _without_archiver(seen: Witnesses) -> Finding:
+    if seen.cluster.volume_snapshots and evidence.last_good_backup(seen):
+        return Finding(
+            "no-wal-archive",
             Level.DEGRADED,
             "no WAL archive",
             "volume snapshots only: no moment between them can be restored",
             "configure a WAL archiver: an enabled item in spec.plugins with isWALArchiver: true",
         )
     disabled = [plugin.name for plugin in seen.cluster.plugins if not plugin.enabled]
-    return _Finding(
+    remedy = (
+        f"set enabled: true on plugin {disabled[0]} in spec.plugins"
+        if disabled
+        else "add the Barman Cloud plugin to spec.plugins"
+    )
+    return Finding(
+        "unprotected",
         Level.UNPROTECTED,
         "unprotected",
         "no WAL archiver and no backup is configured",
-        f"set enabled: true on plugin {disabled[0]} in spec.plugins, then take a base backup at once"
-        if disabled
-        else "add the Barman Cloud plugin to spec.plugins, then take a base backup at once",
+        f"{remedy}, then take a base backup at once: the gap cannot be filled later",
     )
 
 
-def _while_archiving(seen: Witnesses) -> _Finding:
-    last = seen.cluster.condition(LAST_BACKUP_SUCCEEDED)
-    if last_good_backup(seen) is None:
-        return _Finding(
+def _switched_off(seen: Witnesses, now: datetime) -> Finding | None:
+    if not seen.cluster.skips_wal_archiving:
+        return None
+    return Finding(
+        "archiving-off",
+        Level.FAILING,
+        "archiving off",
+        "WAL archiving is switched off by an annotation",
+        "remove the annotation cnpg.io/skipWalArchiving, then take a base backup",
+    )
+
+
+# -- what the operator and the instance say ------------------------------------------------------
+
+
+def _archiving(seen: Witnesses, now: datetime) -> Finding | None:
+    condition = seen.cluster.archiving
+    if condition is None:
+        return _never_archived()
+    failing = not condition.holds
+    if not isinstance(seen.instance, NotKnown):
+        failing = failing or seen.instance.fails_now
+    if not failing or seen.cluster.is_switching_over:
+        return None
+    since = f" since {words.moment(condition.since, now)}" if condition.since else ""
+    landed = _landed_after(seen, condition.since)
+    if landed is not None and not condition.holds:
+        return Finding(
+            "witnesses-disagree",
             Level.DEGRADED,
-            "no base backup",
-            "WAL is archived, but there is no base backup to start from",
-            "take one now: b",
+            "witnesses disagree",
+            f"operator says failing{since}, yet WAL lands",
+            "the condition moves only with the next segment: SELECT pg_switch_wal(), then look again",
         )
-    if last is not None and not last.holds and last.reason == "LastBackupFailed":
-        return _Finding(
-            Level.DEGRADED,
-            "last backup failed",
-            "the operator says archiving works, but the last backup failed",
-            "see the newest Backup's error (enter), mend it, back up again: b",
-        )
-    return _Finding(
+    window = _window(seen)
+    if window is not None:
+        lost, until = words.age(window.behind(now)), words.moment(window.until, now)
+        headline = f"WAL has not reached the bucket since {until} ({lost})"
+    else:
+        headline = f"the operator says WAL archiving fails{since}"
+    word = "failing" if window else "operator says failing"
+    return Finding(
+        "archiving-fails", Level.FAILING, word, headline, _advice(seen.cluster, condition.message)
+    )
+
+
+def _never_archived() -> Finding:
+    return Finding(
+        "nothing-archived",
         Level.UNKNOWN,
-        "operator says ok",
-        "the operator says archiving works; the bucket was not looked at",
+        "unknown",
+        "no WAL has been archived yet: nothing is known",
+        (
+            "an idle database switches no segment before archive_timeout (5 min); "
+            "SELECT pg_switch_wal() makes it try now"
+        ),
     )
 
 
-_EXIT_STATUS = re.compile(r"exit status (\d+)")
-_EXIT_MEANING = {
-    "1": "the archive is not empty: another cluster wrote to this serverName",
-    "2": "the endpoint could not be reached",
-    "3": "bad arguments: see archiveAdditionalCommandArgs of the ObjectStore",
-    "4": "the store refused or could not be reached",
-}
+def _landed_after(seen: Witnesses, since: datetime | None) -> datetime | None:
+    """When the newest segment landed, if that was after ``since`` with a margin for clocks."""
+    if isinstance(seen.film, NotKnown) or since is None:
+        return None
+    newest = seen.film.server.last_archived
+    return newest.at if newest and newest.at > since + SETTLED else None
 
 
-def _advice_on_failure(cluster: Cluster, message: str) -> str:
-    """What the exit status of barman-cloud-wal-archive or its check means, and where the text is.
-
-    The condition's message hides the real error; N decodes its class (BARMAN clients/cloud_cli.py).
-    """
-    found = _EXIT_STATUS.search(message)
-    meaning = f"{_EXIT_MEANING[found[1]]}; " if found and found[1] in _EXIT_MEANING else ""
+def _advice(cluster: Cluster, message: str) -> str:
     pod = cluster.primary or "the primary"
+    meaning = exits.meaning(message)
     return (
-        f"{meaning}the real error is in the sidecar's log: "
+        f"{meaning + '; ' if meaning else ''}the real error is in the sidecar's log: "
         f"kubectl -n {cluster.key.namespace} logs {pod} -c plugin-barman-cloud"
     )
 
 
-def _evidence(seen: Witnesses, now: datetime) -> tuple[Evidence, ...]:
-    cluster = seen.cluster
-    found = [_operator_says(cluster, now)]
-    found.extend(_backups_say(seen, now))
-    found.append(_plugin_says(seen, now))
-    found.append(_schedules_say(seen))
-    found.append(Evidence("bucket", "not looked at"))
-    if cluster.is_switching_over:
-        switch = f"switchover: {cluster.primary or '-'} to {cluster.target_primary}"
-        found.append(Evidence("cluster", switch))
-    if cluster.hibernated:
-        found.append(Evidence("cluster", "hibernated: it runs no backups"))
-    if cluster.fenced:
-        found.append(Evidence("cluster", f"fenced: {', '.join(cluster.fenced)}"))
-    return tuple(found)
+def _queue_grows(seen: Witnesses, now: datetime) -> Finding | None:
+    if isinstance(seen.instance, NotKnown) or seen.instance.waiting < LONG_QUEUE:
+        return None
+    waiting = words.counted(seen.instance.waiting, "WAL file")
+    return Finding(
+        "queue-grows",
+        Level.DEGRADED,
+        "WAL waits",
+        f"{waiting} wait to be archived: the archiver does not keep up",
+        "raise wal.maxParallel of the ObjectStore; see the sidecar's memory and restarts",
+    )
 
 
-def _operator_says(cluster: Cluster, now: datetime) -> Evidence:
-    condition = cluster.archiving
-    if condition is None:
-        return Evidence("operator", "no ContinuousArchiving condition")
-    since = f" since {words.moment(condition.since, now)}" if condition.since else ""
-    said = f"ContinuousArchiving {condition.status}{since}"
-    if not condition.holds and condition.message:
-        exit_status = _EXIT_STATUS.search(condition.message)
-        said += f", {exit_status[0] if exit_status else words.one_line(condition.message)}"
-    return Evidence("operator", said, condition.since)
+def _quiet(seen: Witnesses, now: datetime) -> Finding | None:
+    """Nothing landed for a while: an idle database, or archiving that hangs without failing."""
+    window = _window(seen)
+    if window is None or window.behind(now) < QUIET_AFTER or window.cut_by is not None:
+        return None
+    age = words.age(window.behind(now))
+    if isinstance(seen.instance, NotKnown):
+        return Finding(
+            "quiet",
+            Level.UNKNOWN,
+            "quiet",
+            f"no WAL landed for {age}: idle or stuck, the instance was not asked",
+            f"instance: {seen.instance.why}" if seen.instance.why else "",
+        )
+    if not seen.instance.waiting:
+        return None
+    waiting = words.counted(seen.instance.waiting, "WAL file")
+    return Finding(
+        "hangs",
+        Level.FAILING,
+        "WAL hangs",
+        f"{waiting} wait and none landed for {age}, though nothing fails",
+        _advice(seen.cluster, ""),
+    )
 
 
-def _backups_say(seen: Witnesses, now: datetime) -> list[Evidence]:
-    completed = [
-        item.stopped for item in seen.backups if item.stopped and item.phase == "completed"
+def _last_backup(seen: Witnesses, now: datetime) -> Finding | None:
+    last = seen.cluster.condition(LAST_BACKUP_SUCCEEDED)
+    if last is None or last.holds or last.reason != "LastBackupFailed":
+        return None
+    return Finding(
+        "last-backup-failed",
+        Level.DEGRADED,
+        "last backup failed",
+        "the last base backup failed",
+        "see the newest Backup's error (enter), mend it, back up again: b",
+    )
+
+
+# -- what lies in the bucket ---------------------------------------------------------------------
+
+
+def _bucket(seen: Witnesses, now: datetime) -> Finding | None:
+    if isinstance(seen.film, NotKnown):
+        if seen.cluster.archiving is None or not seen.cluster.archiving.holds:
+            return None
+        return _operators_word_alone(seen, seen.film.why)
+    film = seen.film
+    if isinstance(film.window, NoWindow):
+        return _without_window(seen, film, film.window, now)
+    if film.whole is None:
+        return Finding("looking", Level.UNKNOWN, "looking", "the bucket is being looked at")
+    if now - film.at > STALE_AFTER:
+        seen_at = words.moment(film.at, now)
+        headline = f"the bucket was last seen at {seen_at}: that says nothing about now"
+        return Finding("stale", Level.UNKNOWN, "stale", headline, film.trouble)
+    return None
+
+
+def _operators_word_alone(seen: Witnesses, why: str) -> Finding:
+    if not isinstance(seen.backups, NotKnown) and evidence.last_good_backup(seen) is None:
+        return _no_base_backup()
+    return Finding(
+        "one-witness",
+        Level.UNKNOWN,
+        "operator says ok",
+        "the operator says archiving works; the bucket was not looked at",
+        f"bucket: {why}" if why else "",
+    )
+
+
+def _no_base_backup() -> Finding:
+    return Finding(
+        "no-base-backup",
+        Level.DEGRADED,
+        "no base backup",
+        "WAL is archived, but there is no base backup to start from",
+        "take one now: b",
+    )
+
+
+def _without_window(seen: Witnesses, film: Film, none: NoWindow, now: datetime) -> Finding | None:
+    if none.unseen:
+        return Finding("looking", Level.UNKNOWN, "looking", "the bucket is being looked at")
+    created = seen.cluster.created
+    if created is not None and now - created < FRESH_CLUSTER and not film.server.bases:
+        return Finding(
+            "first-backup-due",
+            Level.UNKNOWN,
+            "no base backup yet",
+            "a new cluster: nothing can be restored before its first base backup",
+            "take one now: b",
+        )
+    return Finding(
+        "nothing-restorable",
+        Level.FAILING,
+        "not restorable",
+        words.shorten(f"nothing can be restored: {none.why}", 70),
+        "take a base backup now (b), once WAL archiving works",
+    )
+
+
+def _torn(seen: Witnesses, now: datetime) -> Finding | None:
+    """WAL is missing after the last base backup: the newest data cannot be reached."""
+    window = _window(seen)
+    if window is None or window.cut_by is None or not window.cut_by.alarms:
+        return None
+    piece = window.cut_by
+    missing = words.counted(piece.count, "segment")
+    return Finding(
+        "torn-film",
+        Level.FAILING,
+        "film torn",
+        f"restorable only to {words.moment(window.until, now)}: {missing} of WAL lost",
+        f"missing {piece.first} .. {piece.last}; take a base backup now (b): it starts a new film",
+    )
+
+
+def _holes(seen: Witnesses, now: datetime) -> Finding | None:
+    """WAL is missing between base backups: some moments inside the window cannot be reached."""
+    window = _window(seen)
+    holes = [
+        hole
+        for hole in (window.holes if window else ())
+        if hole.missing is not None and hole.missing.alarms
     ]
-    newest = max(completed, default=None)
-    said = (
-        f"newest completed ended {words.moment(newest, now)}"
-        if newest
-        else "none has been completed"
-    )
-    found = [Evidence("backups", f"{said}, {words.counted(len(seen.backups), 'Backup')}", newest)]
-    queue = backup.queue(seen.backups)
-    if queue.head:
-        ran = queue.head.elapsed(now)
-        for_long = f" for {words.age(ran)}" if ran and ran > timedelta(0) else ""
-        behind = f", {len(queue) - 1} behind it" if len(queue) > 1 else ""
-        phase = queue.head.phase or "not taken up"
-        found.append(Evidence("queue", f"{queue.head.key.name} is {phase}{for_long}{behind}"))
-    return found
-
-
-def _plugin_says(seen: Witnesses, now: datetime) -> Evidence:
-    if seen.cluster.store is None:
-        said = "in-tree store" if seen.cluster.in_tree_store else "no ObjectStore is named"
-        return Evidence("store", said)
-    if seen.store is None:
-        return Evidence("store", f"ObjectStore {seen.cluster.store.name} is not known here")
-    window = seen.store.recovery_windows.get(seen.cluster.server_name)
-    if window is None or window.first_recoverability_point is None:
-        return Evidence("store", f"{seen.store.key.name}: no recovery window written yet")
-    first = words.moment(window.first_recoverability_point, now)
-    return Evidence(
-        "store", f"{seen.store.key.name}: recoverable from {first}", window.last_successful_backup
+    if not holes:
+        return None
+    since, until = words.moment(holes[-1].since, now), words.moment(holes[-1].until, now)
+    return Finding(
+        "hole",
+        Level.DEGRADED,
+        "hole in WAL",
+        words.shorten(f"no moment from {since} to {until} can be restored", 70),
+        "WAL there is gone for good: keep the base backups on both sides, or acknowledge the loss",
     )
 
 
-def _schedules_say(seen: Witnesses) -> Evidence:
-    if not seen.schedules:
-        return Evidence("schedule", "none: base backups are taken by hand only")
-    return Evidence(
-        "schedule",
-        ", ".join(
-            f"{item.key.name} {item.schedule}{' (suspended)' if item.suspended else ''}"
-            for item in sorted(seen.schedules, key=lambda item: item.key)
+def _not_landed(seen: Witnesses, now: datetime) -> Finding | None:
+    """PostgreSQL says a segment is archived and the bucket does not have it."""
+    if isinstance(seen.film, NotKnown) or isinstance(seen.instance, NotKnown):
+        return None
+    told = seen.instance.last_archived
+    stored = wal.parse(told.name) if told else None
+    if (
+        told is None
+        or told.at is None
+        or stored is None
+        or not isinstance(stored.file, wal.Segment)
+    ):
+        return None
+    film, segment = seen.film, stored.file
+    if film.at < told.at + SETTLED or film.server.modified(segment) is not None:
+        return None
+    newest = film.server.last_archived
+    if newest is not None and newest.segment >= segment:
+        return None  # retention or a later look; continuity speaks of holes
+    return Finding(
+        "does-not-land",
+        Level.FAILING,
+        "does not land",
+        "PostgreSQL archives WAL that is not in the bucket",
+        (
+            f"{told.name} archived {words.moment(told.at, now)} is not under "
+            f"{film.server.name}/wals: is isWALArchiver true, is it this ObjectStore?"
         ),
     )
+
+
+def _clash(seen: Witnesses, now: datetime) -> Finding | None:
+    """Somebody else writes under the same server name."""
+    if isinstance(seen.film, NotKnown):
+        return None
+    mine = seen.cluster.system_id
+    strangers = {other for other in seen.film.system_ids if mine and other != mine}
+    if not seen.film.shared_with and not strangers:
+        return None
+    if seen.film.shared_with:
+        others = ", ".join(str(key) for key in seen.film.shared_with)
+        advice = f"{others} uses the same path: give one of them another serverName"
+    else:
+        advice = f"base backups there have system id {', '.join(sorted(strangers))}, ours is {mine}"
+    return Finding(
+        "server-name-clash",
+        Level.FAILING,
+        "path shared",
+        "another cluster writes under the same server name",
+        advice,
+    )
+
+
+_LOOKS: tuple[Callable[[Witnesses, datetime], Finding | None], ...] = (
+    _switched_off,
+    _archiving,
+    _clash,
+    _torn,
+    _not_landed,
+    _bucket,
+    _queue_grows,
+    _quiet,
+    _holes,
+    _last_backup,
+)

@@ -1,0 +1,234 @@
+"""Green takes two witnesses: archives of real names and times beside what the operator says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tui.barman import catalog, continuity, info, path
+from tui.cnpg import cluster, store
+from tui.cnpg.instance import InstanceStatus, Passed
+from tui.cnpg.manifest import BARMAN_PLUGIN, Key
+from tui.verdict import health, window
+from tui.verdict.health import Level, Verdict
+from tui.verdict.witnesses import Film, NotKnown, Witnesses
+
+NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+BASE = "20261122T020000"
+SYSTEM = "7575757575757575757"
+
+
+def name(number: int) -> str:
+    return f"0000000100000000{number:08X}"
+
+
+def backup_info(begin: int = 2, end: int = 3) -> bytes:
+    return f"""backup_label=None
+begin_offset=40
+begin_time=2026-11-22 02:00:00.000000+00:00
+begin_wal={name(begin)}
+begin_xlog=0/{begin:X}000028
+end_offset=280
+end_time=2026-11-22 02:10:00.000000+00:00
+end_wal={name(end)}
+end_xlog=0/{end:X}000118
+status=DONE
+systemid={SYSTEM}
+timeline=1
+version=160003
+xlog_segment_size=16777216
+""".encode()
+
+
+def film(
+    last: int = 60,
+    *,
+    missing: tuple[int, ...] = (),
+    newest: datetime = NOW - timedelta(seconds=38),
+    with_base: bool = True,
+    **more: Any,
+) -> Film:
+    """An archive of segments 1..last, the newest at ``newest`` and one a minute before it."""
+    page = [
+        (
+            f"prod/pg/wals/{name(number)[:16]}/{name(number)}.gz",
+            1000,
+            newest - timedelta(minutes=12 * (last - number)),
+            "e",
+        )
+        for number in range(1, last + 1)
+        if number not in missing
+    ]
+    infos: dict[str, info.Info | info.Unreadable] = {}
+    if with_base:
+        at = datetime(2026, 11, 22, 2, 10, tzinfo=UTC)
+        page += [
+            (f"prod/pg/base/{BASE}/backup.info", 1400, at, "i"),
+            (f"prod/pg/base/{BASE}/data.tar.gz", 10**9, at, "d"),
+        ]
+        infos[BASE] = info.parse(backup_info())
+    whole = catalog.relisted(
+        catalog.empty("prod"), "prod/pg/", catalog.fold(catalog.empty("prod"), page)
+    )
+    server = whole.servers["pg"]
+    found = continuity.judge(server, infos, {}, now=NOW, patience=path.PATIENCE)
+    return replace(
+        Film(
+            server, found, window.of(found), NOW, NOW, "", frozenset({SYSTEM} if with_base else ())
+        ),
+        **more,
+    )
+
+
+def instance(archived: int = 60, waiting: int = 0, at: datetime | None = None) -> InstanceStatus:
+    return InstanceStatus(
+        at=NOW,
+        is_primary=True,
+        is_archiving=True,
+        last_archived=Passed(name(archived), at or NOW - timedelta(minutes=5)),
+        last_failed=None,
+        waiting=waiting,
+        current_wal=name(archived + 1),
+        timeline=1,
+        system_id=SYSTEM,
+    )
+
+
+def verdict(
+    seen: Film | NotKnown,
+    asked: InstanceStatus | NotKnown | None = None,
+    *,
+    archiving: str = "True",
+    since: str = "2026-11-20T00:00:00Z",
+    created: str = "2026-01-01T00:00:00Z",
+) -> Verdict:
+    plugin = {
+        "name": BARMAN_PLUGIN,
+        "isWALArchiver": True,
+        "parameters": {"barmanObjectName": "r2"},
+    }
+    condition = {"type": "ContinuousArchiving", "status": archiving, "lastTransitionTime": since}
+    subject = cluster.read(
+        {
+            "metadata": {"name": "pg", "namespace": "prod", "creationTimestamp": created},
+            "spec": {"plugins": [plugin]},
+            "status": {"conditions": [condition], "systemID": SYSTEM},
+        }
+    )
+    kept = store.read(
+        {"metadata": {"name": "r2", "namespace": "prod"}, "spec": {"configuration": {}}}
+    )
+    return health.judge(
+        Witnesses(subject, kept, (), (), seen, asked or instance(), NotKnown("")), NOW
+    )
+
+
+def codes(found: Verdict) -> list[str]:
+    return [finding.code for finding in found.findings]
+
+
+def test_two_witnesses_that_agree_are_green_and_say_from_when_to_when() -> None:
+    found = verdict(film())
+    assert (found.level, found.findings) == (Level.PROTECTED, ())
+    assert found.headline == "restorable from 02:10:00Z to 13:59:22Z, 38s behind"
+
+
+def test_without_the_bucket_the_operator_alone_is_not_green() -> None:
+    found = verdict(NotKnown("secrets get is forbidden"))
+    assert found.level is not Level.PROTECTED
+    assert any("secrets get is forbidden" in item.text for item in found.evidence)
+
+
+def test_condition_true_and_nothing_lands_fails() -> None:
+    landed_nothing = instance(archived=99)
+    found = verdict(film(), landed_nothing)
+    assert (found.level, found.findings[0].code) == (Level.FAILING, "does-not-land")
+    assert name(99) in found.advice
+
+
+def test_condition_false_from_long_ago_while_everything_lands_is_a_disagreement() -> None:
+    found = verdict(film(), archiving="False", since="2026-11-20T00:00:00Z")
+    assert (found.level, found.findings[0].code) == (Level.DEGRADED, "witnesses-disagree")
+
+
+def test_failing_archiving_is_dated_by_what_landed_last() -> None:
+    late = film(newest=NOW - timedelta(hours=2, minutes=43))
+    found = verdict(late, archiving="False", since="2026-11-22T11:24:02Z")
+    assert found.level is Level.FAILING
+    assert found.headline == "WAL has not reached the bucket since 11:17:00Z (163m)"
+
+
+def test_wal_missing_after_the_last_base_backup_tears_the_film() -> None:
+    found = verdict(film(missing=(20, 21)))
+    assert (found.level, found.findings[0].code) == (Level.FAILING, "torn-film")
+    assert "2 segments of WAL lost" in found.headline
+    assert f"{name(20)} .. {name(21)}" in found.advice
+
+
+def test_wal_without_any_base_backup_restores_nothing() -> None:
+    found = verdict(film(with_base=False))
+    assert (found.level, found.findings[0].code) == (Level.FAILING, "nothing-restorable")
+
+
+def test_a_new_cluster_before_its_first_base_backup_raises_no_alarm() -> None:
+    found = verdict(film(with_base=False), created="2026-11-22T13:00:00Z")
+    assert (found.level, found.findings[0].code) == (Level.UNKNOWN, "first-backup-due")
+
+
+def test_a_look_that_is_not_complete_is_not_green() -> None:
+    assert verdict(film(whole=None)).level is Level.UNKNOWN
+
+
+def test_a_look_that_is_old_says_nothing_about_now() -> None:
+    found = verdict(film(at=NOW - timedelta(minutes=11), trouble="the store does not answer"))
+    assert found.level is not Level.PROTECTED
+    assert "stale" in codes(found)
+
+
+def test_an_idle_database_is_green_when_the_instance_says_that_nothing_waits() -> None:
+    found = verdict(film(newest=NOW - timedelta(hours=3)), instance(at=NOW - timedelta(hours=3)))
+    assert found.level is Level.PROTECTED
+
+
+def test_the_same_quiet_is_unknown_when_the_instance_could_not_be_asked() -> None:
+    found = verdict(film(newest=NOW - timedelta(hours=3)), NotKnown("pods/proxy get is forbidden"))
+    assert (found.level, found.findings[0].code) == (Level.UNKNOWN, "quiet")
+
+
+def test_archiving_that_hangs_without_failing_is_found_by_the_queue() -> None:
+    found = verdict(film(newest=NOW - timedelta(hours=3)), instance(waiting=12))
+    assert (found.level, found.findings[0].code) == (Level.FAILING, "hangs")
+
+
+def test_another_cluster_on_the_same_path_fails() -> None:
+    found = verdict(film(shared_with=(Key("staging", "pg"),)))
+    assert found.findings[0].code == "server-name-clash"
+    assert "staging/pg uses the same path" in found.advice
+
+
+def test_base_backups_of_a_foreign_system_fail() -> None:
+    assert verdict(film(system_ids=frozenset({"1"}))).findings[0].code == "server-name-clash"
+
+
+@pytest.mark.parametrize("waiting", [0, 31])
+def test_a_short_queue_is_no_finding(waiting: int) -> None:
+    assert verdict(film(), instance(waiting=waiting)).level is Level.PROTECTED
+
+
+def test_a_long_queue_degrades() -> None:
+    assert codes(verdict(film(), instance(waiting=163))) == ["queue-grows"]
+
+
+def test_every_headline_fits_seventy_characters() -> None:
+    films: list[Film | NotKnown] = [
+        film(), film(missing=(20,)), film(with_base=False), film(whole=None),
+        film(newest=NOW - timedelta(days=400)), NotKnown("x" * 200),
+    ]  # fmt: skip
+    for seen in films:
+        for asked in (instance(), instance(99), instance(waiting=10**6), NotKnown("")):
+            for archiving in ("True", "False"):
+                for finding in verdict(seen, asked, archiving=archiving).findings:
+                    assert len(finding.headline) <= 70, finding.headline

@@ -1,0 +1,159 @@
+"""The evidence under a verdict: one line a witness, with its source, and what could not be heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from tui import words
+from tui.barman.continuity import Word
+from tui.cnpg import backup
+from tui.cnpg.cluster import Cluster
+from tui.verdict import exits
+from tui.verdict.window import Window
+from tui.verdict.witnesses import Film, NotKnown, Witnesses
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a witness said, and when it was said (None: not dated)."""
+
+    source: str
+    text: str
+    at: datetime | None = None
+
+
+def of(seen: Witnesses, now: datetime) -> tuple[Evidence, ...]:
+    """Every witness in the order one asks them."""
+    return (
+        _operator(seen.cluster, now),
+        *_instance(seen, now),
+        *_bucket(seen, now),
+        *_backups(seen, now),
+        _plugin(seen, now),
+        _schedules(seen),
+        *_circumstances(seen.cluster),
+    )
+
+
+def last_good_backup(seen: Witnesses) -> datetime | None:
+    """When the newest good base backup ended.
+
+    From the completed Backups, the ObjectStore's recovery window and the bucket; never from
+    ``Cluster.status.lastSuccessfulBackup``, which plugin backups do not write.
+    """
+    ends = [] if isinstance(seen.backups, NotKnown) else _completed(seen.backups)
+    if not isinstance(seen.store, NotKnown):
+        window = seen.store.recovery_windows.get(seen.cluster.server_name)
+        if window and window.last_successful_backup:
+            ends.append(window.last_successful_backup)
+    if isinstance(seen.film, Film):
+        ends += [reach.end_time for reach in seen.film.continuity.usable if reach.end_time]
+    return max(ends, default=None)
+
+
+def _completed(backups: tuple[backup.Backup, ...]) -> list[datetime]:
+    return [item.stopped for item in backups if item.phase == backup.COMPLETED and item.stopped]
+
+
+def _operator(cluster: Cluster, now: datetime) -> Evidence:
+    condition = cluster.archiving
+    if condition is None:
+        return Evidence("operator", "no ContinuousArchiving condition")
+    since = f" since {words.moment(condition.since, now)}" if condition.since else ""
+    said = f"ContinuousArchiving {condition.status}{since}"
+    if not condition.holds and condition.message:
+        said += f", {exits.status(condition.message) or words.one_line(condition.message)}"
+    return Evidence("operator", said, condition.since)
+
+
+def _instance(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
+    status = seen.instance
+    if isinstance(status, NotKnown):
+        if status.why:
+            yield Evidence("instance", f"not asked: {status.why}")
+        return
+    archived = status.last_archived
+    said = f"last archived {archived.name}" if archived else "nothing archived yet"
+    if archived and archived.at:
+        said += f" at {words.moment(archived.at, now)}"
+    said += f", {words.counted(status.waiting, 'file')} waiting"
+    if status.fails_now and status.last_failed:
+        said += f"; {status.last_failed.name} failed"
+    yield Evidence("instance", said, status.at)
+
+
+def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
+    film = seen.film
+    if isinstance(film, NotKnown):
+        yield Evidence("bucket", f"not looked at{': ' + film.why if film.why else ''}")
+        return
+    newest = film.server.last_archived
+    said = f"newest {newest.segment} at {words.moment(newest.at, now)}" if newest else "no WAL"
+    word = film.continuity.word
+    said += f", {'whole' if word is Word.FOUND else word.value}"
+    if isinstance(film.window, Window):
+        said += f" from {words.moment(film.window.since, now)}"
+    yield Evidence("bucket", said, film.at)
+    if film.trouble:
+        yield Evidence("bucket", f"seen {words.ago(film.at, now)} ago; now: {film.trouble}")
+
+
+def _backups(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
+    if isinstance(seen.backups, NotKnown):
+        yield Evidence("backups", f"not known: {seen.backups.why}")
+        return
+    newest = max(_completed(seen.backups), default=None)
+    said = (
+        f"newest completed ended {words.moment(newest, now)}"
+        if newest
+        else "none has been completed"
+    )
+    yield Evidence("backups", f"{said}, {words.counted(len(seen.backups), 'Backup')}", newest)
+    queue = backup.queue(seen.backups)
+    if queue.head:
+        ran = queue.head.elapsed(now)
+        for_long = f" for {words.age(ran)}" if ran else ""
+        behind = f", {len(queue) - 1} behind it" if len(queue) > 1 else ""
+        phase = queue.head.phase or "not taken up"
+        yield Evidence("queue", f"{queue.head.key.name} is {phase}{for_long}{behind}")
+
+
+def _plugin(seen: Witnesses, now: datetime) -> Evidence:
+    if seen.cluster.store is None:
+        in_tree = seen.cluster.in_tree_store is not None
+        return Evidence("store", "in-tree store" if in_tree else "no ObjectStore is named")
+    if isinstance(seen.store, NotKnown):
+        return Evidence("store", f"ObjectStore {seen.cluster.store.name}: {seen.store.why}")
+    window = seen.store.recovery_windows.get(seen.cluster.server_name)
+    if window is None or window.first_recoverability_point is None:
+        return Evidence("store", f"{seen.store.key.name}: no recovery window written yet")
+    first = words.moment(window.first_recoverability_point, now)
+    return Evidence(
+        "store", f"{seen.store.key.name}: recoverable from {first}", window.last_successful_backup
+    )
+
+
+def _schedules(seen: Witnesses) -> Evidence:
+    if isinstance(seen.schedules, NotKnown):
+        return Evidence("schedule", f"not known: {seen.schedules.why}")
+    if not seen.schedules:
+        return Evidence("schedule", "none: base backups are taken by hand only")
+    return Evidence(
+        "schedule",
+        ", ".join(
+            f"{item.key.name} {words.clean(item.schedule)}{' (suspended)' if item.suspended else ''}"
+            for item in sorted(seen.schedules, key=lambda item: item.key)
+        ),
+    )
+
+
+def _circumstances(cluster: Cluster) -> Iterator[Evidence]:
+    if cluster.is_switching_over:
+        switch = f"switchover: {cluster.primary or '-'} to {cluster.target_primary}"
+        yield Evidence("cluster", switch)
+    if cluster.hibernated:
+        yield Evidence("cluster", "hibernated: it runs no backups")
+    if cluster.fenced:
+        yield Evidence("cluster", f"fenced: {', '.join(cluster.fenced)}")

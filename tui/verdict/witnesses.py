@@ -1,0 +1,57 @@
+"""What each witness says of one cluster, and what is not known and why. The judge sees nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tui.barman.catalog import Server
+from tui.barman.continuity import Continuity
+from tui.cnpg.backup import Backup
+from tui.cnpg.cluster import Cluster
+from tui.cnpg.instance import InstanceStatus
+from tui.cnpg.manifest import Key
+from tui.cnpg.pod import Pod
+from tui.cnpg.schedule import ScheduledBackup
+from tui.cnpg.store import ObjectStore
+from tui.verdict.window import NoWindow, Window
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """A witness that could not be heard, and why. Never taken for good news."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """The bucket's word on one server name."""
+
+    server: Server
+    continuity: Continuity
+    window: Window | NoWindow
+    at: datetime
+    """When the newest of it was seen."""
+    whole: datetime | None
+    """When the last look that saw everything ended; None: not everything has been looked at."""
+    trouble: str
+    """Why the store cannot be looked at now, ``""`` if it can."""
+    system_ids: frozenset[str]
+    """``systemid`` of the base backups: more than one, or another than the cluster's, is a clash."""
+    shared_with: tuple[Key, ...] = ()
+    """Other clusters that use the same place and server name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Everything said about one cluster."""
+
+    cluster: Cluster
+    store: ObjectStore | NotKnown
+    backups: tuple[Backup, ...] | NotKnown
+    schedules: tuple[ScheduledBackup, ...] | NotKnown
+    film: Film | NotKnown
+    instance: InstanceStatus | NotKnown
+    """Of the primary."""
+    pods: tuple[Pod, ...] | NotKnown
