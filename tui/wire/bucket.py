@@ -275,24 +275,27 @@ class _Spent:
         with self._lock:
             self.requests += cost
 
-    def answered(self, response_dict: dict[str, Any], **_: Any) -> None:
-        """An answer came in, and botocore is about to parse it."""
-        if self.last.status == 0:
-            body = response_dict["body"]
-            self.last.status = response_dict["status_code"]
-            self.last.start = body[:4000] if isinstance(body, bytes) else b""
-
-    def page(
-        self, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any
+    def answered(
+        self,
+        operation_model: Any,
+        response_dict: dict[str, Any],
+        customized_response_dict: dict[str, Any],
+        **_: Any,
     ) -> None:
-        """A page came in: read it, and leave botocore nothing to parse."""
-        self.answered(response_dict)
-        if self.last.status == 200 and (answer := s3_pages.read(response_dict["body"])) is not None:
-            customized_response_dict[_ANSWER] = answer
-            response_dict["body"] = _NOTHING_LEFT
+        """An answer came in, and botocore is about to parse it. Of a page it is left nothing."""
+        self.last.status, body = response_dict["status_code"], response_dict["body"]
+        if not isinstance(body, bytes):
+            return
+        self.last.start = body[:4000]
+        if operation_model.name == "ListObjectsV2" and self.last.status == 200:
+            answer = s3_pages.read(body)
+            if answer is not None:
+                customized_response_dict[_ANSWER] = answer
+                response_dict["body"] = _NOTHING_LEFT
 
 
 _ANSWER = "Answer"
+_BEFORE_PARSE = "before-parse.s3.*"
 _NOTHING_LEFT = b"<ListBucketResult></ListBucketResult>"
 
 
@@ -331,14 +334,13 @@ def _listen(client: S3Client, spent: _Spent) -> None:
     events = client.meta.events
     events.register("before-call.s3", _refuse_to_write)
     events.register("before-send.s3", spent.sending)
-    events.register("before-parse.s3", spent.answered)
-    events.register_first("before-parse.s3.ListObjectsV2", spent.page)
     # botocore builds a tree of every page to see whether it is an error in disguise. Let it look
     # behind us, at what is left: 8 ms less a page.
     suspicious = getattr(handlers, "_handle_200_error", None)
     if suspicious is not None:
-        events.unregister("before-parse.s3.*", suspicious)
-        events.register("before-parse.s3.*", suspicious)
+        events.unregister(_BEFORE_PARSE, suspicious)
+        events.register(_BEFORE_PARSE, suspicious)
+    events.register_first(_BEFORE_PARSE, spent.answered)
 
 
 def _refuse_to_write(event_name: str, **_: Any) -> None:
