@@ -84,6 +84,7 @@ class CnpgTui(App[None]):
         log_file: Path | None = None,
     ) -> None:
         super().__init__(ansi_color=True if theme == "plain" else None)
+        self.animation_level = "none"  # a scroll that glides sends every frame over the line
         self.register_theme(themes.DARK)
         self.register_theme(themes.LIGHT)
         self.theme = themes.THEMES[theme]
@@ -95,17 +96,22 @@ class CnpgTui(App[None]):
         self.estate = Estate()
         self.following = Following()
         self.wire: connect.Connection | None = None
+        several = flags.all_namespaces
+        self.header_line = HeaderLine()
+        self.rail = Static(id="rail", markup=False)
+        self.clusters = ClustersPane(self.estate, clock, with_namespace=several, pane_id="clusters")
+        self.backups = BackupsPane(self.estate, clock, with_namespace=several, pane_id="backups")
+        self.panes: tuple[TablePane, ...] = (self.clusters, self.backups)
+        self.news = Static(id="news", markup=False)
 
     # -- first frame, then the wire ------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
-        several = self.flags.all_namespaces
-        yield HeaderLine()
-        yield Static("1 Clusters   2 Backups", id="rail", markup=False)
+        yield self.header_line
+        yield self.rail
         with Container(id="panes"):
-            yield ClustersPane(self.estate, self.clock, with_namespace=several, pane_id="clusters")
-            yield BackupsPane(self.estate, self.clock, with_namespace=several, pane_id="backups")
-        yield Static(id="news", markup=False)
+            yield from self.panes
+        yield self.news
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -144,7 +150,7 @@ class CnpgTui(App[None]):
         if delta:
             self._tell(delta)
         if judged:
-            self.query_one(ClustersPane).judged(judged)
+            self.clusters.judged(judged)
         if delta or judged:
             self._header()
 
@@ -175,13 +181,7 @@ class CnpgTui(App[None]):
             place += "  read-only"
         levels = (verdict.level for verdict in self.estate.verdicts.values())
         state = told(self.estate.feeds[CLUSTERS], now).word
-        header = self.screen_stack[0].query_one(HeaderLine)
-        header.show(place, state, f"{now.astimezone(UTC):%H:%MZ}", levels)
-
-    @property
-    def panes(self) -> Iterable[TablePane]:
-        """All panes, whether on screen or not."""
-        return self.screen_stack[0].query(TablePane)
+        self.header_line.show(place, state, f"{now.astimezone(UTC):%H:%MZ}", levels)
 
     # -- intents go out ------------------------------------------------------------------------
 
@@ -233,25 +233,22 @@ class CnpgTui(App[None]):
     def _requested(self) -> None:
         """Say what was asked for and has not shown up in the watch yet."""
         waiting = sorted(self.following.requested)
-        line = self.screen_stack[0].query_one("#news", Static)
-        if bool(waiting) or line.display:
-            line.display = bool(waiting)
-            line.update("requested: " + ", ".join(key.name for key in waiting))
+        if waiting or self.news.display:
+            self.news.display = bool(waiting)
+            self.news.update("requested: " + ", ".join(key.name for key in waiting))
 
     def _say(self, text: str, severity: str) -> None:
         self.notify(text, severity=severity, markup=False)  # type: ignore[arg-type]
 
     @on(intents.ClusterChosen)
     def _choose(self, event: intents.ClusterChosen) -> None:
-        clusters, backups = self.query_one(ClustersPane), self.query_one(BackupsPane)
-        if not clusters.table.has_focus:
-            clusters.choose(event.cluster)
-        if not backups.table.has_focus:
-            backups.choose(event.cluster)
+        for pane in (self.clusters, self.backups):
+            if not pane.table.has_focus:
+                pane.choose(event.cluster)
 
     @on(intents.BackupsWanted)
     def _backups_of(self, event: intents.BackupsWanted) -> None:
-        self.query_one(BackupsPane).only(event.cluster)
+        self.backups.only(event.cluster)
         self.action_pane("backups")
 
     @on(intents.DetailsWanted)
@@ -280,8 +277,8 @@ class CnpgTui(App[None]):
             Content.styled(f"{number} {pane.TITLE}", "reverse" if pane.id == name else "")
             for number, pane in enumerate(self.panes, 1)
         ]
-        self.query_one("#rail", Static).update(Content("   ").join(rail))
-        self.query_one(f"#{name}", TablePane).table.focus()
+        self.rail.update(Content("   ").join(rail))
+        next(pane for pane in self.panes if pane.id == name).table.focus()
 
     def action_retry(self) -> None:
         """Ask the server now instead of when the feeds would."""

@@ -29,6 +29,14 @@ ERROR = Column("ERROR", flexible=True, min_width=8, rank=2)
             [NAME, METHOD, AGE, ERROR], [10, 6, 3, 50], 24, (10, None, 6, None), id="then rank 1"
         ),
         pytest.param([METHOD, METHOD], [6, 6], 10, (6, None), id="of one rank the right one goes"),
+        pytest.param(
+            [NAME, METHOD],
+            [30, 6],
+            20,
+            (12, 6),
+            id="a wide one gives way before others are left out",
+        ),
+        pytest.param([NAME, METHOD], [30, 6], 17, (17, None), id="but not below its minimum"),
         pytest.param([NAME, AGE], [14, 3], 14, (6, 6), id="rank 0 stays: the widest gives way"),
         pytest.param([NAME, AGE], [14, 3], 3, (2, 2), id="down to a character and an ellipsis"),
         pytest.param(

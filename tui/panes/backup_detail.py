@@ -16,7 +16,7 @@ from textual.widgets import Footer, Static
 from tui import themes, words
 from tui.cnpg.backup import Backup
 from tui.cnpg.happening import Happening
-from tui.cnpg.manifest import BACKUPS, Key
+from tui.cnpg.manifest import BACKUPS, Key, Unreadable
 from tui.live.estate import Delta, Estate
 from tui.panes.backups import in_words
 from tui.panes.intents import HappeningsWanted
@@ -37,13 +37,17 @@ class BackupDetail(Screen[None]):
         self.estate = estate
         self.key = key
         self.clock = clock
+        self.fields = Static(markup=False)
+        self.events = Static(markup=False)
         self.happenings: tuple[Happening, ...] | str = "asking ..."
 
     def compose(self) -> ComposeResult:
-        yield Static(f"Backup {self.key}", classes="pane-title", markup=False)
+        yield Static(
+            f"Backup {self.key.name} in {self.key.namespace}", classes="pane-title", markup=False
+        )
         with VerticalScroll():
-            yield Static(id="fields", markup=False)
-            yield Static(id="happenings", markup=False)
+            yield self.fields
+            yield self.events
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -67,18 +71,19 @@ class BackupDetail(Screen[None]):
 
     def redraw(self) -> None:
         """Put the present state on screen."""
-        backup, now = self.estate.backup(self.key), self.clock()
-        if backup is None:
-            self.query_one("#fields", Static).update("This Backup is gone from the API server.")
-            return
-        said = in_words(self.estate, backup, now)
-        self.query_one("#fields", Static).update(_table(said, fields(backup, now)))
-        self.query_one("#happenings", Static).update(_told(self.happenings, now))
+        subject, now = self.estate.tables[BACKUPS].get(self.key), self.clock()
+        if isinstance(subject, Backup):
+            told = _table(in_words(self.estate, subject, now), fields(subject, now))
+        elif isinstance(subject, Unreadable):
+            told = Content(f"This Backup cannot be read: {subject.why}")
+        else:
+            told = Content("This Backup is gone from the API server.")
+        self.fields.update(told)
+        self.events.update(_told(self.happenings, now))
 
     def _ask(self) -> None:
         backup = self.estate.backup(self.key)
-        if backup is not None:
-            self.post_message(HappeningsWanted(BACKUPS, self.key, backup.uid))
+        self.post_message(HappeningsWanted(BACKUPS, self.key, backup.uid if backup else ""))
 
     def action_scroll(self, direction: str) -> None:
         box = self.query_one(VerticalScroll)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from textual import on
 from textual.app import ComposeResult
@@ -25,7 +26,29 @@ from tui.widgets.live_table import Cell, Column, LiveTable
 KEPT_LINES = 10_000
 """Lines of the log mode kept in memory."""
 
+Flush: TypeAlias = tuple[tuple[tuple[str, Backup | Unreadable], ...], datetime]
+"""What kubectl prints in one go, and when."""
+
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class _Backups(LiveTable[Key]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "details", id="backups.details"),
+    ]
+
+
+class _EventLog(Log):
+    """The log mode, with the keys of the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "scroll_down", "Next line", show=False),
+        Binding("k", "scroll_up", "Previous line", show=False),
+        Binding("g", "scroll_home", "First line", show=False),
+        Binding("G", "scroll_end", "Last line", show=False),
+        Binding("ctrl+d", "page_down", "Page down", show=False),
+        Binding("ctrl+u", "page_up", "Page up", show=False),
+    ]
 
 
 class BackupsPane(TablePane):
@@ -33,17 +56,20 @@ class BackupsPane(TablePane):
 
     KIND = BACKUPS
     TITLE = "Backups"
+    TABLE = _Backups
     EMPTY = "No Backup here yet. b takes one of the cluster under the cursor."
     STEADY = True
-    COLUMNS = tuple(
-        Column(title, flexible=title == "ERROR", max_width=width, rank=rank)
-        for title, width, rank in zip(
-            printed.COLUMNS, (40, 9, 20, 17, 12, None), (0, 0, 0, 1, 0, 0), strict=True
-        )
+    COLUMNS = (
+        Column("NAME", min_width=16, max_width=40),
+        Column("AGE", max_width=9, rank=1),
+        Column("CLUSTER", min_width=7, max_width=20, rank=2),
+        Column("METHOD", max_width=17, rank=4),
+        Column("PHASE", max_width=12),
+        Column("ERROR", flexible=True, min_width=7, rank=3),
     )
+    assert tuple(column.title for column in COLUMNS) == printed.COLUMNS
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "details", "details", id="backups.details"),
         Binding("b", "back_up", "back up now", id="backups.back_up"),
         Binding("w", "log", "table or log", id="backups.log"),
         Binding("f", "follow", "follow newest", id="backups.follow"),
@@ -51,15 +77,21 @@ class BackupsPane(TablePane):
 
     def __init__(self, estate: Estate, clock: Clock, *, with_namespace: bool, pane_id: str) -> None:
         super().__init__(estate, clock, with_namespace=with_namespace, pane_id=pane_id)
+        self.detail_line = Static(classes="detail", markup=False)
+        self.event_log = _EventLog(max_lines=KEPT_LINES, highlight=False)
+        self.event_log.display = False
         self.printer = printed.WatchPrinter(with_namespace=with_namespace)
         self.following = False
         self.cluster: Key | None = None
+        self.chosen: Key | None = None
+        self._initial: list[tuple[str, Backup | Unreadable]] | None = []
+        """Rows of the first list, until it is complete; then None."""
+        self._unwritten: deque[Flush] = deque(maxlen=KEPT_LINES)
+        """What the log will print when it is looked at; printing 17,000 rows takes a while."""
 
     def compose_below(self) -> ComposeResult:
-        log = Log(max_lines=KEPT_LINES, highlight=False)
-        log.display = False
-        yield log
-        yield Static(classes="detail", markup=False)
+        yield self.event_log
+        yield self.detail_line
 
     def cells(self, subject: Subject, now: datetime) -> tuple[Cell, ...]:
         assert isinstance(subject, Backup | Unreadable)
@@ -69,9 +101,7 @@ class BackupsPane(TablePane):
         return tuple(cells)
 
     def ordered(self, subjects: Iterable[Subject]) -> Iterable[Subject]:
-        return sorted(
-            subjects, key=lambda subject: (subject.created or _NEVER, subject.key), reverse=True
-        )
+        return sorted(subjects, key=_made, reverse=True)
 
     def matches(self, subject: Subject) -> bool:
         if self.cluster is None:
@@ -79,7 +109,8 @@ class BackupsPane(TablePane):
         return isinstance(subject, Backup) and subject.cluster_key == self.cluster
 
     def scope(self) -> str:
-        return f"of {self.cluster.name}" if self.cluster else ""
+        said = [f"of {self.cluster.name}"] if self.cluster else []
+        return "  ".join([*said, "following newest"] if self.following else said)
 
     def sort_value(self, subject: Subject, column: int) -> tuple[float, str]:
         if self.columns[column].title == "AGE" and subject.created:
@@ -88,15 +119,37 @@ class BackupsPane(TablePane):
 
     def show(self, delta: Delta) -> None:
         super().show(delta)
+        self._log(delta)
         if not delta.events:
             return
-        log, now = self.query_one(Log), self.clock()
-        for event in delta.events:
-            if isinstance(event.subject, Backup | Unreadable):
-                log.write_lines(self.printer.lines([(event.type, event.subject)], now))
         if self.following:
-            self.table.action_first()
+            self._go_to_newest()
         self._detail()
+
+    def _log(self, delta: Delta) -> None:
+        """kubectl prints the first list in one go and every later event by itself."""
+        now = self.clock()
+        rows = [
+            (str(event.type), event.subject)
+            for event in delta.events
+            if isinstance(event.subject, Backup | Unreadable)
+        ]
+        if self._initial is None:
+            self._unwritten.extend(((row,), now) for row in rows)
+        else:
+            self._initial += rows
+            if not self.estate.heard(BACKUPS):
+                return
+            if self._initial:
+                self._unwritten.append((tuple(self._initial), now))
+            self._initial = None
+        if self.event_log.display:
+            self._write()
+
+    def _write(self) -> None:
+        while self._unwritten:
+            rows, when = self._unwritten.popleft()
+            self.event_log.write_lines(self.printer.lines(rows, when))
 
     def tick(self) -> None:
         super().tick()
@@ -109,6 +162,7 @@ class BackupsPane(TablePane):
 
     def choose(self, cluster: Key) -> None:
         """Move the cursor to the newest Backup of a cluster, because another pane chose it."""
+        self.chosen = cluster
         for subject in self.ordered(self.estate.backups_of(cluster)):
             self.table.cursor_key = subject.key
             break
@@ -118,7 +172,9 @@ class BackupsPane(TablePane):
         said = ""
         if isinstance(subject, Backup):
             said = in_words(self.estate, subject, self.clock())
-        self.query_one(".detail", Static).update(said)
+        elif isinstance(subject, Unreadable):
+            said = f"{subject.key.name} cannot be read: {subject.why}"
+        self.detail_line.update(said)
 
     @on(LiveTable.Highlighted)
     def _moved(self, event: LiveTable.Highlighted[Key]) -> None:
@@ -130,34 +186,46 @@ class BackupsPane(TablePane):
     @on(LiveTable.Selected)
     def _chosen(self, event: LiveTable.Selected[Key]) -> None:
         event.stop()
-        self.action_details()
-
-    def action_details(self) -> None:
-        if isinstance(self.current, Backup):
-            self.post_message(DetailsWanted(self.current.key))
+        self.post_message(DetailsWanted(event.key))
 
     def action_back_up(self) -> None:
-        cluster = self.cluster
+        cluster = self.cluster or self.chosen
         if isinstance(self.current, Backup):
             cluster = self.current.cluster_key
         if cluster is not None:
             self.post_message(BackUpRequested(cluster))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Filter and order belong to the table; the log has neither."""
+        of_table = action in ("filter", "sort", "reverse", "follow")
+        return not (of_table and self.event_log.display)
+
     def action_log(self) -> None:
-        log = self.query_one(Log)
-        log.display = not log.display
-        self.table.display = not log.display
-        (log if log.display else self.table).focus()
+        log, table = self.event_log, self.table
+        log.display, table.display = table.display, log.display
+        self._write()
+        (log if log.display else table).focus()
+        self.refresh_bindings()
 
     def action_follow(self) -> None:
         self.following = not self.following
         if self.following:
-            self.table.action_first()
-        self.notify("Following the newest Backup" if self.following else "No longer following")
+            self._go_to_newest()
+        self.tell()
+
+    def _go_to_newest(self) -> None:
+        shown = filter(self.matches, self.estate.tables[BACKUPS].values())
+        newest = max(shown, key=_made, default=None)
+        if newest is not None:
+            self.table.cursor_key = newest.key
 
     def action_back(self) -> None:
         super().action_back()
         self.only(None)
+
+
+def _made(subject: Subject) -> tuple[datetime, Key]:
+    return (subject.created or _NEVER, subject.key)
 
 
 def _level(subject: Backup | Unreadable) -> Level | None:

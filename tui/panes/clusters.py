@@ -16,11 +16,17 @@ from tui import themes, words
 from tui.cnpg.cluster import HEALTHY_PHASE, Cluster
 from tui.cnpg.manifest import CLUSTERS, Key, Unreadable
 from tui.live.changes import Subject
-from tui.live.estate import Delta
+from tui.live.estate import Delta, Estate
 from tui.panes.intents import BackUpRequested, BackupsWanted, ClusterChosen
-from tui.panes.table_pane import TablePane
+from tui.panes.table_pane import Clock, TablePane
 from tui.verdict.health import Level, Verdict
 from tui.widgets.live_table import Cell, Column, LiveTable
+
+
+class _Clusters(LiveTable[Key]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "its backups", id="clusters.backups"),
+    ]
 
 
 class ClustersPane(TablePane):
@@ -28,24 +34,28 @@ class ClustersPane(TablePane):
 
     KIND = CLUSTERS
     TITLE = "Clusters"
+    TABLE = _Clusters
     EMPTY = "No Cluster here. -n NAMESPACE or -A looks elsewhere."
     COLUMNS = (
         Column("NAME", flexible=True, min_width=16),
         Column("VERDICT", max_width=24),
-        Column("LAST BASE", max_width=9),
-        Column("ARCHIVING", max_width=16, rank=1),
-        Column("READY", max_width=7, rank=2),
-        Column("PRIMARY", max_width=24, rank=3),
-        Column("PHASE", max_width=40, rank=4),
+        Column("LAST BASE", max_width=9, rank=1),
+        Column("ARCHIVING", max_width=16, rank=2),
+        Column("READY", max_width=7, rank=3),
+        Column("PRIMARY", max_width=24, rank=4),
+        Column("PHASE", max_width=40, rank=5),
     )
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "back_up", "back up now", id="clusters.back_up"),
-        Binding("enter", "backups", "its backups", id="clusters.backups"),
     ]
 
+    def __init__(self, estate: Estate, clock: Clock, *, with_namespace: bool, pane_id: str) -> None:
+        super().__init__(estate, clock, with_namespace=with_namespace, pane_id=pane_id)
+        self.detail_lines = Static(classes="detail", markup=False)
+
     def compose_below(self) -> ComposeResult:
-        yield Static(classes="detail", markup=False)
+        yield self.detail_lines
 
     def cells(self, subject: Subject, now: datetime) -> tuple[Cell, ...]:
         verdict = self.estate.verdicts.get(subject.key)
@@ -102,7 +112,7 @@ class ClustersPane(TablePane):
 
     def _detail(self) -> None:
         subject = self.current
-        panel = self.query_one(".detail", Static)
+        panel = self.detail_lines
         if subject is None:
             panel.update("")
         elif isinstance(subject, Unreadable):
@@ -120,15 +130,11 @@ class ClustersPane(TablePane):
     @on(LiveTable.Selected)
     def _chosen(self, event: LiveTable.Selected[Key]) -> None:
         event.stop()
-        self.action_backups()
+        self.post_message(BackupsWanted(event.key))
 
     def action_back_up(self) -> None:
         if self.current is not None:
             self.post_message(BackUpRequested(self.current.key))
-
-    def action_backups(self) -> None:
-        if self.current is not None:
-            self.post_message(BackupsWanted(self.current.key))
 
 
 def _archiving(cluster: Cluster, now: datetime) -> Cell:

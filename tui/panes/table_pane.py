@@ -30,6 +30,8 @@ class TablePane(Vertical):
     TITLE: ClassVar[str]
     COLUMNS: ClassVar[tuple[Column, ...]]
     EMPTY: ClassVar[str]
+    TABLE: ClassVar[type[LiveTable[Key]]]
+    """The list, with the word for what enter does to a row."""
     STEADY: ClassVar[bool] = False
     """Whether a modified object keeps its place, so that only arrivals and departures relist."""
 
@@ -45,16 +47,20 @@ class TablePane(Vertical):
         self.estate = estate
         self.clock = clock
         self.with_namespace = with_namespace
+        self.table = self.TABLE(self.columns, self._cells_of, empty=self.EMPTY)
+        self.title_line = Static(classes="pane-title", markup=False)
+        self.state_line = Static(classes="pane-state", markup=False)
+        self.filter_line = FilterLine()
         self.narrowed_to = ""
         self.sorted_by: int | None = None
         self.descending = False
 
     def compose(self) -> ComposeResult:
-        yield Static(classes="pane-title", markup=False)
-        yield Static(classes="pane-state", markup=False)
-        yield LiveTable[Key](self.columns, self._cells_of, empty=self.EMPTY)
+        yield self.title_line
+        yield self.state_line
+        yield self.table
         yield from self.compose_below()
-        yield FilterLine()
+        yield self.filter_line
 
     def compose_below(self) -> ComposeResult:
         """What stands under the table; nothing, unless a pane says otherwise."""
@@ -69,7 +75,7 @@ class TablePane(Vertical):
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns; the namespace stands first when several are shown."""
-        namespace = Column("NAMESPACE", max_width=20, rank=1)
+        namespace = Column("NAMESPACE", min_width=9, max_width=20, rank=1)
         return (namespace, *self.COLUMNS) if self.with_namespace else self.COLUMNS
 
     def cells(self, subject: Subject, now: datetime) -> tuple[Cell, ...]:
@@ -106,11 +112,6 @@ class TablePane(Vertical):
             self.tell()
 
     @property
-    def table(self) -> LiveTable[Key]:
-        """The list."""
-        return self.query_one(LiveTable)
-
-    @property
     def current(self) -> Subject | None:
         """What the cursor is on."""
         key = self.table.cursor_key
@@ -130,11 +131,10 @@ class TablePane(Vertical):
         """Say how the feed is doing."""
         now, state = self.clock(), self.estate.feeds[self.KIND]
         said = told(state, now)
-        line = self.query_one(".pane-state", Static)
         wait = countdown(state, now)
         parts = [said.word, wait, said.sentence] if not said.well else []
-        line.update("; ".join(part for part in parts if part))
-        line.display = bool(parts)
+        self.state_line.update("; ".join(part for part in parts if part))
+        self.state_line.display = bool(parts)
         self._title(self.table.row_count)
 
     # -- the rest is between the pane and its widgets ------------------------------------------
@@ -173,7 +173,7 @@ class TablePane(Vertical):
         said = told(self.estate.feeds[self.KIND], self.clock())
         scope = self.scope()
         parts = [self.TITLE, scope, count, said.word, self._filter_said()]
-        self.query_one(".pane-title", Static).update("  ".join(part for part in parts if part))
+        self.title_line.update("  ".join(part for part in parts if part))
 
     def scope(self) -> str:
         """What the pane is narrowed to besides the filter, for its title."""
@@ -183,10 +183,10 @@ class TablePane(Vertical):
         return f"/{self.narrowed_to}" if self.narrowed_to else ""
 
     def action_filter(self) -> None:
-        self.query_one(FilterLine).open()
+        self.filter_line.open()
 
     def action_back(self) -> None:
-        self.query_one(FilterLine).clear_and_leave()
+        self.filter_line.clear_and_leave()
 
     def action_sort(self) -> None:
         following = 0 if self.sorted_by is None else self.sorted_by + 1

@@ -27,13 +27,17 @@ class Column:
     width: int | None = None
     """A fixed width; None fits the title and the content."""
     min_width: int = 0
-    """Of a fitted column; for a flexible one, what it asks for before others are left out."""
+    """What it asks for before others are left out; never less while there is room."""
     max_width: int | None = None
     align: Literal["left", "right"] = "left"
     flexible: bool = False
     """Takes what the others leave over. At most one column of a table is flexible."""
     rank: int = 0
     """On a narrow terminal the highest rank goes first, from the right; 0 always stays."""
+
+    def least(self, wanted: int) -> int:
+        """The width it is content with before others are left out."""
+        return min(self.min_width, wanted) if self.min_width else wanted
 
     def wanted(self, content: int) -> int:
         """The width asked for when the widest cell measures ``content``."""
@@ -46,18 +50,20 @@ class Column:
 def allot(columns: Sequence[Column], content: Sequence[int], room: int) -> tuple[int | None, ...]:
     """The width of every column in ``room`` cells, given its widest content; None leaves it out.
 
-    First columns are left out by rank, then the flexible one takes what is left over. When even the
-    columns of rank 0 are too wide together, the widest give way, a cell at a time.
+    First columns are left out by rank until the least widths of the others fit, then the flexible
+    one takes what is left over. Where it is too little, the widest give way, a cell at a time, first
+    those that are wider than they have to be.
     """
     wanted = [column.wanted(cells) for column, cells in zip(columns, content, strict=True)]
-    stands = _standing(columns, wanted, room)
+    least = [column.least(width) for column, width in zip(columns, wanted, strict=True)]
+    stands = _standing(columns, least, room)
     spare = room - _taken([wanted[at] for at in stands])
     for at in stands:
         if spare > 0 and columns[at].flexible:
             most = columns[at].max_width
             wanted[at] += spare if most is None else min(spare, max(0, most - wanted[at]))
     while spare < 0:
-        widest = max(stands, key=lambda at: (wanted[at], at))
+        widest = max(stands, key=lambda at: (wanted[at] > least[at], wanted[at], at))
         if wanted[widest] <= _NARROWEST:
             break
         wanted[widest] -= 1
@@ -65,13 +71,13 @@ def allot(columns: Sequence[Column], content: Sequence[int], room: int) -> tuple
     return tuple(wanted[at] if at in stands else None for at in range(len(columns)))
 
 
-def _standing(columns: Sequence[Column], wanted: Sequence[int], room: int) -> list[int]:
+def _standing(columns: Sequence[Column], least: Sequence[int], room: int) -> list[int]:
     """The columns that stand, as positions: the highest ranks left out until the rest fits."""
     stands = list(range(len(columns)))
     leaving = sorted(
         (at for at in stands if columns[at].rank), key=lambda at: (columns[at].rank, at)
     )
-    while leaving and _taken([wanted[at] for at in stands]) > room:
+    while leaving and _taken([least[at] for at in stands]) > room:
         stands.remove(leaving.pop())
     return stands
 

@@ -47,14 +47,18 @@ class ConfirmScreen(ModalScreen[bool]):
         self.refusal = ""
         self.server_warnings: tuple[str, ...] = ()
         self._answered = False
+        self._sentence = Static(markup=False)
+        self._warnings = Static(markup=False)
+        self._document = Static(markup=False)
+        self._rehearsal = Static(markup=False)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="confirm"):
-            yield Static(id="sentence", markup=False)
             with VerticalScroll():
-                yield Static(id="warnings", markup=False)
-                yield Static(id="document", markup=False)
-            yield Static(id="rehearsal", markup=False)
+                yield self._sentence
+                yield self._rehearsal
+                yield self._warnings
+                yield self._document
             yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -75,16 +79,14 @@ class ConfirmScreen(ModalScreen[bool]):
     def redraw(self) -> None:
         """Draw the proposal and what is known of its dry run."""
         proposal = self.proposal
-        self.query_one("#sentence", Static).update(Content.styled(proposal.sentence, "bold"))
+        self._sentence.update(Content.styled(proposal.sentence, "bold"))
         said = [f"! {warning}" for warning in (*proposal.warnings, *self.server_warnings)]
-        self.query_one("#warnings", Static).update(
-            Content.styled("\n".join(said), "$text-warning") if said else ""
-        )
-        self.query_one("#warnings").display = bool(said)
+        self._warnings.update(Content.styled("\n".join(said), "$text-warning") if said else "")
+        self._warnings.display = bool(said)
         chosen = "".join(f"{key}  {name:<8}{value}\n" for key, name, value in proposal.choices)
-        parts = (chosen, proposal.document.rstrip(), proposal.command)
-        self.query_one("#document", Static).update("\n".join(part for part in parts if part))
-        self.query_one("#rehearsal", Static).update(self._dry_run())
+        parts = (chosen, f"{proposal.command}\n", proposal.document.rstrip())
+        self._document.update("\n".join(part for part in parts if part))
+        self._rehearsal.update(self._dry_run())
         self.refresh_bindings()
 
     def _dry_run(self) -> Content:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from textual.content import Content
-from textual.widgets import Static
+from textual.widget import Widget
 
 from tui import themes
 from tui.verdict.health import Level
@@ -18,28 +18,51 @@ _WORDS = {
     Level.UNKNOWN: "not proven",
     Level.PROTECTED: "protected",
 }
+_PLACE = 20
+"""Cells the name of the place may be shortened to, before the words beside it are."""
 
 
-class HeaderLine(Static):
-    """One line, drawn again only when one of its words changes."""
+class HeaderLine(Widget):
+    """One line, drawn again only when one of its words changes.
+
+    On a narrow terminal the place gives way first and how bad it is last.
+    """
 
     def __init__(self) -> None:
-        super().__init__(markup=False)
-        self._shown: tuple[object, ...] = ()
+        super().__init__()
+        self._place, self._state, self._clock = "", "", ""
+        self._counts: Counter[Level] = Counter()
 
     def show(self, place: str, state: str, clock: str, levels: Iterable[Level]) -> None:
         """``place`` is context and namespace, ``state`` how the feeds do, ``levels`` all verdicts."""
-        counts = Counter(levels)
-        shown = (place, state, clock, tuple(sorted(counts.items())))
-        if shown == self._shown:
-            return
-        self._shown = shown
-        tally = [
-            themes.tinted(level, f"{counts[level]} {_WORDS[level]}")
-            for level in Level
-            if counts[level]
+        before = (self._place, self._state, self._clock, self._counts)
+        self._place, self._state, self._clock = place, state, clock
+        self._counts = Counter(levels)
+        if before != (place, state, clock, self._counts):
+            self.refresh()
+
+    def render(self) -> Content:
+        room = self.size.width
+        words, glyphs = self._tally(in_words=True), self._tally(in_words=False)
+        state, clock = Content(self._state), Content(self._clock)
+        for place in (len(self._place), _PLACE):
+            for tally in (words, glyphs):
+                beside = _joined(state, clock, tally)
+                least = min(place, len(self._place))
+                if least + 2 + beside.cell_length <= room:
+                    where = Content.styled(self._place, "bold")
+                    spare = room - 2 - beside.cell_length
+                    return _joined(where.truncate(spare, ellipsis=True), beside)
+        short = _joined(glyphs, state)
+        return short if short.cell_length <= room else glyphs or state
+
+    def _tally(self, *, in_words: bool) -> Content:
+        said = [
+            (level, f"{count} {_WORDS[level]}" if in_words else f"{themes.GLYPHS[level]} {count}")
+            for level, count in sorted(self._counts.items())
         ]
-        gap = Content("  ")
-        self.update(
-            gap.join([Content.styled(place, "bold"), Content(state), Content(clock), *tally])
-        )
+        return _joined(*(themes.tinted(level, text) for level, text in said))
+
+
+def _joined(*parts: Content) -> Content:
+    return Content("  ").join(part for part in parts if part)
