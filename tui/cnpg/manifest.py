@@ -40,6 +40,7 @@ CLUSTERS = Kind("postgresql.cnpg.io", "v1", "clusters", "Cluster")
 BACKUPS = Kind("postgresql.cnpg.io", "v1", "backups", "Backup")
 SCHEDULED_BACKUPS = Kind("postgresql.cnpg.io", "v1", "scheduledbackups", "ScheduledBackup")
 OBJECT_STORES = Kind("barmancloud.cnpg.io", "v1", "objectstores", "ObjectStore")
+PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("", "v1", "events", "Event")
 
 BARMAN_PLUGIN = "barman-cloud.cloudnative-pg.io"

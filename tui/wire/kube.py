@@ -127,25 +127,35 @@ class Kube:
         *,
         limit: int = 500,
         field_selector: str = "",
+        label_selector: str = "",
         silence: float = ANSWER,
     ) -> AsyncGenerator[Page, None]:
         """The pages of a list, all of the same resourceVersion. None: all namespaces.
 
-        Raises ``faults.Expired`` where the server forgot the list between two pages.
+        While a page is read the next one is on its way: 34 pages are 34 round trips. Raises ``faults.Expired`` where the server forgot the list between two pages.
         """
         call = Call("list", kind, namespace)
         query = {"limit": str(limit)}
         if field_selector:
             query["fieldSelector"] = field_selector
-        path = _path(kind, namespace)
-        while True:
-            page = answers.page(
-                call, (await self._ask(call, "GET", path, query=query, silence=silence)).body
-            )
-            yield page
-            if not page.rest:
-                return
-            query["continue"] = page.rest
+        if label_selector:
+            query["labelSelector"] = label_selector
+        page = await self._page(call, query, silence)
+        while page.rest:
+            rest = {**query, "continue": page.rest}
+            ahead = asyncio.create_task(self._page(call, rest, silence))
+            try:
+                yield page
+                page = await ahead
+            finally:
+                ahead.cancel()
+                await asyncio.gather(ahead, return_exceptions=True)
+        yield page
+
+    async def _page(self, call: Call, query: Mapping[str, str], silence: float) -> Page:
+        path = _path(call.kind, call.namespace)
+        reply = await self._ask(call, "GET", path, query=query, silence=silence)
+        return answers.page(call, reply.body)
 
     @asynccontextmanager
     async def watch(

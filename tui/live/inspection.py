@@ -1,0 +1,176 @@
+"""The inspection asks, every half minute, how each cluster's Pods are and what its primary says.
+
+Both are rights that many users do not have (``list`` on pods, ``get`` on pods/proxy): what cannot be
+heard is reported as not known, with the reason, and is asked again only now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Protocol
+
+from tui import faults
+from tui.cnpg import instance, pod
+from tui.cnpg.instance import InstanceStatus
+from tui.cnpg.manifest import PODS, Key, Kind, Odd
+from tui.cnpg.pod import Pod
+from tui.live.changes import Inspected
+from tui.live.feeds import Page
+from tui.verdict.witnesses import NotKnown
+
+STATUS_PORT = 8000
+"""Of the instance manager (cloudnative-pg ``pkg/management/url/url.go``)."""
+
+
+class Source(Protocol):
+    """The port; ``wire.kube.Kube`` fits it. Everything raises ``faults.Fault``."""
+
+    def list(
+        self, kind: Kind, namespace: str | None, *, label_selector: str
+    ) -> AsyncGenerator[Page, None]: ...
+
+    async def pod_proxy(
+        self, namespace: str, pod: str, port: int, path: str, *, scheme: str
+    ) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """In seconds."""
+
+    interval: float = 30.0
+    forbidden: float = 300.0
+    """How long a refusal is remembered before the same is asked again."""
+    at_once: int = 4
+    """Primaries asked at the same time."""
+
+
+class Inspection:
+    """Everything about the Pods of the clusters in one namespace, or (None) in all."""
+
+    def __init__(
+        self,
+        namespace: str | None,
+        source: Source,
+        report: Callable[[Inspected], None],
+        *,
+        clock: Callable[[], datetime],
+        random: Random,
+        patience: Patience | None = None,
+    ) -> None:
+        self._namespace = namespace
+        self._source = source
+        self._report = report
+        self._clock = clock
+        self._random = random
+        self._patience = patience or Patience()
+        self._primaries: Mapping[Key, str] = {}
+        self._asked = asyncio.Event()
+        self._refused: dict[str, tuple[float, NotKnown]] = {}
+        """By what was asked: when the refusal came (loop time), and its reason."""
+
+    def want(self, primaries: Mapping[Key, str]) -> None:
+        """These clusters, with the Pod that the operator calls primary (``""``: none yet)."""
+        if primaries.keys() - self._primaries.keys():
+            self._asked.set()
+        self._primaries = dict(primaries)
+
+    def look_now(self) -> None:
+        """Ask again now, what was refused included."""
+        self._refused.clear()
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Ask and tell, until cancelled."""
+        while True:
+            self._asked.clear()
+            await self._round()
+            wait = self._patience.interval * self._random.uniform(0.8, 1.2)
+            try:
+                await asyncio.wait_for(self._asked.wait(), wait)
+            except TimeoutError:
+                continue
+
+    async def _round(self) -> None:
+        if not self._primaries:
+            return
+        pods = await self._pods()
+        limit = asyncio.Semaphore(self._patience.at_once)
+
+        async def inspect(cluster: Key) -> None:
+            async with limit:
+                await self._inspect(cluster, pods)
+
+        await asyncio.gather(*(inspect(cluster) for cluster in list(self._primaries)))
+
+    async def _inspect(self, cluster: Key, pods: Mapping[Key, list[Pod]] | NotKnown) -> None:
+        found: tuple[Pod, ...] | NotKnown
+        found = pods if isinstance(pods, NotKnown) else tuple(pods.get(cluster, ()))
+        status = await self._status(cluster, found)
+        if cluster in self._primaries:
+            self._report(Inspected(cluster, found, status, self._clock()))
+
+    async def _pods(self) -> Mapping[Key, list[Pod]] | NotKnown:
+        remembered = self._remembered("pods")
+        if remembered is not None:
+            return remembered
+        found: dict[Key, list[Pod]] = {}
+        try:
+            pages = self._source.list(PODS, self._namespace, label_selector=pod.CLUSTER_LABEL)
+            async with aclosing(pages):
+                async for page in pages:
+                    for source in page.items:
+                        one = pod.read(source)
+                        found.setdefault(Key(one.key.namespace, one.cluster), []).append(one)
+        except faults.Fault as fault:
+            return self._not_known("pods", fault)
+        except Odd as odd:
+            return NotKnown(f"a Pod cannot be read: {odd}")
+        return found
+
+    async def _status(
+        self, cluster: Key, pods: tuple[Pod, ...] | NotKnown
+    ) -> InstanceStatus | NotKnown:
+        asked = f"status in {cluster.namespace}"
+        remembered = self._remembered(asked)
+        if remembered is not None:
+            return remembered
+        name, scheme = self._primary(cluster, pods)
+        if not name:
+            return NotKnown("the cluster has no primary")
+        try:
+            body = await self._source.pod_proxy(
+                cluster.namespace, name, STATUS_PORT, "pg/status", scheme=scheme
+            )
+            return instance.read(json.loads(body), self._clock())
+        except faults.Fault as fault:
+            return self._not_known(asked, fault)
+        except (Odd, ValueError) as odd:
+            return NotKnown(f"{name} answers something else than its status: {odd}")
+
+    def _primary(self, cluster: Key, pods: tuple[Pod, ...] | NotKnown) -> tuple[str, str]:
+        """Name and scheme of the Pod to ask; without the Pods, what the operator says and TLS."""
+        named = self._primaries.get(cluster, "")
+        if isinstance(pods, NotKnown):
+            return named, "https"
+        for one in pods:
+            if one.key.name == named or (not named and one.is_primary):
+                return one.key.name, one.scheme
+        return "", "https"
+
+    def _remembered(self, asked: str) -> NotKnown | None:
+        at, why = self._refused.get(asked, (0.0, None))
+        fresh = asyncio.get_running_loop().time() - at < self._patience.forbidden
+        return why if fresh else None
+
+    def _not_known(self, asked: str, fault: faults.Fault) -> NotKnown:
+        why = NotKnown(str(fault))
+        if isinstance(fault, faults.Forbidden):
+            self._refused[asked] = (asyncio.get_running_loop().time(), why)
+        return why
