@@ -1,73 +1,23 @@
-"""Fixtures for tests over the genuine kube-apiserver, and for those that run over it and the sandbox.
-
-Tests that need the genuine server carry the marker ``apiserver``.
-"""
+"""Makes the fixtures and the marker of ``fixtures.py`` known to the tests of this folder."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from tests.apiserver.fixtures import (
+    kube_apiserver,
+    pytest_configure,
+    pytest_deselected,
+    pytest_runtest_setup,
+    pytest_terminal_summary,
+    sandbox,
+    server,
+)
 
-import pytest
-
-from tests.apiserver import build
-from tests.apiserver.server import KubeApiServer
-from tests.apiserver.servers import Genuine, Sandbox, Server
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
-
-_COMMAND = "python -m pytest -m apiserver"
-
-_left_out: list[str] = []
-
-
-@pytest.fixture(scope="session")
-def kube_apiserver(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[KubeApiServer]:
-    """The genuine server, one for the run; built first where it never was."""
-    if why := build.why_unavailable():
-        pytest.skip(f"no genuine kube-apiserver: {why}")
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and not build.is_ready():
-        reporter.ensure_newline()
-        reporter.write_line("building kube-apiserver and etcd; this takes many minutes, once")
-    server = KubeApiServer(build.find(), tmp_path_factory.mktemp("apiserver"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(params=["sandbox", pytest.param("kube-apiserver", marks=pytest.mark.apiserver)])
-async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
-    """One server after the other, with a namespace of the test's own."""
-    under_test: Sandbox | Genuine = (
-        Sandbox()
-        if request.param == "sandbox"
-        else Genuine(request.getfixturevalue("kube_apiserver"))
-    )
-    try:
-        await under_test.start()
-        yield under_test
-    finally:
-        await under_test.stop()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "apiserver: needs the genuine kube-apiserver and etcd")
-
-
-def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    _left_out.extend(item.nodeid for item in items if item.get_closest_marker("apiserver"))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not _left_out:
-        return
-    why = build.why_unavailable()
-    how = f"`{_COMMAND}` runs them" if why is None else f"they cannot run here: {why}"
-    terminalreporter.write_line(
-        f"{len(_left_out)} tests over the genuine kube-apiserver were left out; {how}"
-    )
+__all__ = [
+    "kube_apiserver",
+    "pytest_configure",
+    "pytest_deselected",
+    "pytest_runtest_setup",
+    "pytest_terminal_summary",
+    "sandbox",
+    "server",
+]
