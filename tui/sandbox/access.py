@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tui.sandbox.refusals import Refusal, forbidden, unauthorized
@@ -11,7 +11,11 @@ _PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 """Paths ClusterRole system:public-info-viewer opens to everybody."""
 _DISCOVERY = ("/api", "/apis", "/openapi")
 """Paths ClusterRole system:discovery opens to everybody who has shown a valid token."""
-_REVIEWS = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")
+_REVIEWS = (
+    ("authentication.k8s.io", "selfsubjectreviews"),
+    ("authorization.k8s.io", "selfsubjectaccessreviews"),
+    ("authorization.k8s.io", "selfsubjectrulesreviews"),
+)
 """What ClusterRole system:basic-user lets everybody with a valid token ask."""
 
 
@@ -94,6 +98,8 @@ class Access:
     def __init__(self, users: Sequence[User]) -> None:
         self._open = not users
         self._by_token = {user.token: user for user in users}
+        self.granted: Callable[[User], Iterable[Rule]] = lambda _: ()
+        """rules a user has beside its own, such as from RoleBindings"""
 
     def admit(self, user: User) -> None:
         """Accept a user's token from now on, or give it other rules."""
@@ -132,26 +138,25 @@ class Access:
             at = wish.path.rstrip("/")
             if any(at == root or at.startswith(f"{root}/") for root in roots):
                 return True
-        elif known and wish.group == "authorization.k8s.io" and wish.resource in _REVIEWS:
+        elif known and (wish.group, wish.resource) in _REVIEWS:
             return True
-        return user.may(wish)
+        return user.may(wish) or any(rule.permits(wish) for rule in self.granted(user))
 
-
-def review(user: User, namespace: str) -> list[dict[str, list[str]]]:
-    """The rules `user` has in `namespace`, as SelfSubjectRulesReview lists them."""
-    rules = [
-        Rule(("authorization.k8s.io",), _REVIEWS, ("create",)),
-        *(rule for rule in user.rules if rule.reaches(namespace)),
-    ]
-    return [
-        {
-            "verbs": list(rule.verbs),
-            "apiGroups": list(rule.api_groups),
-            "resources": list(rule.resources),
-        }
-        | ({"resourceNames": list(rule.resource_names)} if rule.resource_names else {})
-        for rule in rules
-    ]
+    def rules_in(self, user: User, namespace: str) -> list[dict[str, list[str]]]:
+        """The rules `user` has in `namespace`, as SelfSubjectRulesReview lists them."""
+        rules = [
+            *(Rule((group,), (resource,), ("create",)) for group, resource in _REVIEWS),
+            *(rule for rule in (*user.rules, *self.granted(user)) if rule.reaches(namespace)),
+        ]
+        return [
+            {
+                "verbs": list(rule.verbs),
+                "apiGroups": list(rule.api_groups),
+                "resources": list(rule.resources),
+            }
+            | ({"resourceNames": list(rule.resource_names)} if rule.resource_names else {})
+            for rule in rules
+        ]
 
 
 def _listed(word: str, words: Iterable[str]) -> bool:

@@ -18,13 +18,13 @@ from typing import Any
 
 from aiohttp import web
 
-from tui.sandbox import discovery, pods, reading, watch
+from tui.sandbox import discovery, pods, rbac, reading, reviews, watch
 from tui.sandbox.access import EVERYTHING, Access, Rule, User, Wish
 from tui.sandbox.deleting import Deleting
 from tui.sandbox.exchange import Answer, Call, answer
 from tui.sandbox.objects import ObjectStore, encode
 from tui.sandbox.pods import Kubelet
-from tui.sandbox.refusals import Refusal, no_such_path, not_found
+from tui.sandbox.refusals import Refusal, method_not_allowed, no_such_path, not_found
 from tui.sandbox.resources import Registry
 from tui.sandbox.routes import parse
 from tui.sandbox.tls import Certificate
@@ -66,6 +66,7 @@ class ApiServer:
         self.registry = Registry()
         self.store = ObjectStore(self.registry)
         self.access = Access(users)
+        self.access.granted = lambda user: rbac.granted(self.store, user)
         self.requests: list[tuple[str, str, str]] = []
         """method, path and query of every request so far"""
         self.bookmark_every = 60.0
@@ -205,6 +206,8 @@ class ApiServer:
         self, http: web.BaseRequest, call: Call, verb: str
     ) -> Answer | web.StreamResponse:
         target = call.target
+        if verb not in call.resource.verbs and not target.subresource:
+            raise method_not_allowed()
         if target.subresource and target.subresource not in call.resource.subresources:
             raise not_found(call.resource.group, call.resource.plural, target.name)
         match verb, target.subresource:
@@ -212,20 +215,31 @@ class ApiServer:
                 return await pods.log(http, self._kubelet, self.store, call, self._trouble)
             case "get", "proxy":
                 return await pods.proxy(self._kubelet, self.store, call, http.query_string)
-            case "get", _:
-                return reading.get(self.store, call)
-            case "list", _:
-                return reading.list_(self.store, call)
             case "watch", _:
                 return await watch.stream(
                     http, call, self.store, self._trouble, bookmark_every=self.bookmark_every
                 )
-            case "delete", _:
-                return self._deleting.delete(call)
-            case "deletecollection", _:
-                return self._deleting.delete_collection(call)
+            case "get", _:
+                return reading.get(self.store, call)
+            case "list", _:
+                return reading.list_(self.store, call)
             case _:
+                return self._write(call, verb)
+
+    def _write(self, call: Call, verb: str) -> Answer:
+        match verb, call.target.subresource:
+            case "create", "token":
+                return rbac.issue_token(self.store, self.access, call)
+            case "create", _ if reviews.answers(call):
+                return reviews.review(self.access, call)
+            case "delete", "":
+                return self._deleting.delete(call)
+            case "deletecollection", "":
+                return self._deleting.delete_collection(call)
+            case "create" | "update" | "patch", "" | "status":
                 return self._writing.write(call, verb)
+            case _:
+                raise method_not_allowed()
 
     def _document(self, http: web.BaseRequest, user: User) -> Answer:
         """Paths that are about no resource: health, version, discovery, OpenAPI."""
@@ -234,7 +248,7 @@ class ApiServer:
         if found is None:
             return _no_page()
         if isinstance(found, str):
-            return Answer(200, found.encode(), "text/plain")
+            return Answer(200, found.encode(), "text/plain; charset=utf-8")
         return answer(found)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tui.sandbox import openapi
 from tui.sandbox.resources import Registry, Resource
 
 VERSION = {
@@ -41,6 +42,10 @@ def at(registry: Registry, path: str) -> dict[str, Any] | str | None:
             return _resources(registry, "")
         case ["apis", group, "v1"] if group in _groups(registry):
             return _resources(registry, group)
+        case ["openapi", "v3"]:
+            return openapi.index(registry)
+        case ["openapi", "v3", *root]:
+            return openapi.document(registry, "/".join(root))
         case _:
             return None
 
@@ -82,12 +87,13 @@ def _resource(one: Resource) -> dict[str, Any]:
 
 def _subresource(one: Resource, name: str) -> dict[str, Any]:
     writable = ["get", "patch", "update"]
-    kinds = {"proxy": "PodProxyOptions", "scale": "Scale"}
+    kinds = {"proxy": "PodProxyOptions", "token": "TokenRequest"}
     entry = {
         "name": f"{one.plural}/{name}",
         "singularName": "",
         "namespaced": one.namespaced,
         "kind": kinds.get(name, one.kind),
-        "verbs": ["get"] if name in ("log", "proxy") else writable,
+        "verbs": {"log": ["get"], "proxy": ["get"], "token": ["create"]}.get(name, writable),
     }
-    return {"group": "autoscaling", "version": "v1"} | entry if name == "scale" else entry
+    foreign = {"group": "authentication.k8s.io", "version": "v1"} if name == "token" else {}
+    return entry | foreign

@@ -109,7 +109,7 @@ def apply(
     merged = copy.deepcopy(live) if live else {"metadata": {}}
     before = shares.get(manager, _Share(set(), ""))
     others = set().union(*(share.fields for one, share in shares.items() if one != manager))
-    for path in before.fields - wanted.keys() - others:
+    for path in sorted(before.fields - wanted.keys() - others, key=len, reverse=True):
         _remove(merged, path)
     for path, value in wanted.items():
         _set(merged, path, copy.deepcopy(value))
@@ -222,7 +222,7 @@ def _set(manifest: Manifest, path: Path, value: Any) -> None:
 
 
 def _remove(manifest: Manifest, path: Path) -> None:
-    """Remove a field, and the objects around it that become empty."""
+    """Remove a field, and the objects around it that become empty; never one with fields left."""
     holders: list[tuple[Manifest, str]] = []
     here: Any = manifest
     for step in path:
@@ -231,7 +231,8 @@ def _remove(manifest: Manifest, path: Path) -> None:
         holders.append((here, step))
         here = here[step]
     for at, (holder, step) in enumerate(reversed(holders)):
-        if at and (holder[step] or step == "metadata"):
+        left = holder[step]
+        if (isinstance(left, dict) and left) or (at and step == "metadata"):
             return
         del holder[step]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tui.sandbox import schema, schemas
+from tui.sandbox import protobuf, schema, schemas
 from tui.sandbox.exchange import Call
 from tui.sandbox.objects import Manifest
 from tui.sandbox.refusals import (
@@ -145,23 +145,37 @@ def parse_yaml(body: bytes) -> Any:
 def manifest(call: Call) -> tuple[Manifest, list[str]]:
     """The object in a request's body, and the paths of fields it names twice; raises Refusal."""
     kind = call.resource.kind
-    if call.content_type not in ("", "application/json", "application/yaml"):
-        raise unsupported_media_type(_READ)
-    twice: list[str] = []
-    in_yaml = call.content_type == "application/yaml"
-    found = parse_yaml(call.body) if in_yaml else _json(call, twice)
+    found, twice = _read(call)
     unrecognised = f"the object provided is unrecognized (must be of type {kind}): "
     if not isinstance(found, dict):
         raise bad_request(
             f"{unrecognised}couldn't get version/kind; json parse error: not an object"
         )
     text = call.body.decode(errors="replace")
-    if not found.get("kind"):
-        raise bad_request(f"{unrecognised}Object 'Kind' is missing in '{text}'")
-    if not found.get("apiVersion"):
-        raise bad_request(f"{unrecognised}Object 'apiVersion' is missing in '{text}'")
+    for name, said in (("kind", "Kind"), ("apiVersion", "apiVersion")):
+        if not found.get(name):
+            raise bad_request(f"{unrecognised}Object '{said}' is missing in '{text}'")
     recognise(call.resource, found)
     return found, twice
+
+
+def token_request(call: Call) -> Manifest:
+    """The body of a request for a token, empty if there is none; raises Refusal."""
+    found, _ = _read(call) if call.body else ({}, [])
+    return found if isinstance(found, dict) else {}
+
+
+def _read(call: Call) -> tuple[Any, list[str]]:
+    match call.content_type:
+        case "application/yaml":
+            return parse_yaml(call.body), []
+        case "" | "application/json":
+            return _json(call)
+        case "application/vnd.kubernetes.protobuf":
+            found = protobuf.decode(call.body)
+            if found is not None:
+                return found, []
+    raise unsupported_media_type(_READ)
 
 
 class _Pairs(dict[str, Any]):
@@ -173,7 +187,7 @@ class _Pairs(dict[str, Any]):
         self.repeated = sorted({name for name in names if names.count(name) > 1})
 
 
-def _json(call: Call, twice: list[str]) -> Any:
+def _json(call: Call) -> tuple[Any, list[str]]:
     try:
         found = json.loads(call.body)
     except ValueError as why:
@@ -181,8 +195,7 @@ def _json(call: Call, twice: list[str]) -> Any:
             f"the object provided is unrecognized (must be of type {call.resource.kind}): "
             f"couldn't get version/kind; json parse error: {why}"
         ) from None
-    twice.extend(_repeated(json.loads(call.body, object_pairs_hook=_Pairs), ""))
-    return found
+    return found, list(_repeated(json.loads(call.body, object_pairs_hook=_Pairs), ""))
 
 
 def _repeated(value: Any, path: str) -> Iterator[str]:

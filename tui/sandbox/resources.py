@@ -62,6 +62,7 @@ class Resource:
 
 _AGE = Column("Age", "date", ".metadata.creationTimestamp")
 _CNPG = "postgresql.cnpg.io"
+_RBAC = "rbac.authorization.k8s.io"
 
 
 def _core(name: str, about: str = "", priority: int = 0) -> Column:
@@ -202,6 +203,33 @@ SERVED: tuple[Resource, ...] = (
         ),
     ),
     Resource("barmancloud.cnpg.io", "objectstores", "ObjectStore", (_AGE,)),
+    Resource(
+        "", "serviceaccounts", "ServiceAccount", (_CORE_AGE,), ("token",), short_names=("sa",)
+    ),
+    *(
+        Resource(_RBAC, plural, kind, (_core("Created At", "when it was made"),), (), namespaced)
+        for plural, kind, namespaced in (
+            ("clusterrolebindings", "ClusterRoleBinding", False),
+            ("clusterroles", "ClusterRole", False),
+            ("rolebindings", "RoleBinding", True),
+            ("roles", "Role", True),
+        )
+    ),
+    *(
+        Resource(
+            group,
+            plural,
+            kind,
+            subresources=(),
+            namespaced=False,
+            verbs=("create",),
+        )
+        for group, plural, kind in (
+            ("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview"),
+            ("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+            ("authorization.k8s.io", "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
+        )
+    ),
 )
 
 

@@ -42,9 +42,8 @@ def _described(column: Column) -> str:
 
 def cells(resource: Resource, manifest: Manifest, now: dt.datetime) -> list[Any]:
     """The cells of one row, in the order of `definitions`."""
-    core = _CORE.get(resource.plural) if not resource.custom else None
-    if core is not None:
-        return core(manifest, now)
+    if not resource.custom:
+        return _CORE[resource.plural](manifest, now)
     name = manifest["metadata"].get("name", "")  # a bookmark has none
     return [name, *(_cell(column, manifest, now) for column in resource.columns)]
 
@@ -222,16 +221,25 @@ def _restarts(counted: list[Any], now: dt.datetime) -> str:
     return f"{restarts} ({age(last, now)} ago)" if restarts and last else str(restarts)
 
 
+def _account(manifest: Manifest, now: dt.datetime) -> list[Any]:
+    meta = manifest["metadata"]
+    return [meta.get("name", ""), age(meta.get("creationTimestamp"), now)]
+
+
 def _role(manifest: Manifest, _now: dt.datetime) -> list[Any]:
     meta = manifest["metadata"]
     return [meta.get("name", ""), meta.get("creationTimestamp", "")]
 
 
 _CORE: Mapping[str, Callable[[Manifest, dt.datetime], list[Any]]] = {
+    "clusterrolebindings": _role,
+    "clusterroles": _role,
+    "events": _event,
     "namespaces": _namespace,
     "pods": _pod,
-    "secrets": _secret,
-    "services": _service,
-    "events": _event,
+    "rolebindings": _role,
     "roles": _role,
+    "secrets": _secret,
+    "serviceaccounts": _account,
+    "services": _service,
 }
