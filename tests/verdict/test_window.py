@@ -144,6 +144,22 @@ def test_a_backup_on_an_abandoned_branch_adds_nothing_to_the_window() -> None:
     whole = found(archive)
     assert whole.bases == (main,)
     assert whole.until == BEGIN + 29 * MINUTE
+    (branch,) = window.branches(archive.judge())
+    assert (branch.timeline, branch.latest) == (1, False)
+    assert (branch.since, branch.until) == (BEGIN + 50 * MINUTE, BEGIN + 59 * MINUTE)
+
+
+def test_what_a_missing_history_cut_off_is_a_branch_of_its_own() -> None:
+    archive = Archive().wal(1, range(1, 18)).wal(2, range(18, 30))
+    archive.base(1, 6)
+    archive.base(2, 20)
+    film = archive.judge()
+    whole = window.of(film)
+    assert isinstance(whole, Window)
+    assert (whole.timeline, whole.since) == (2, BEGIN + 20 * MINUTE)
+    (before,) = window.branches(film)
+    assert (before.timeline, before.until) == (1, BEGIN + 17 * MINUTE)
+    assert before.latest, "seen from its own timeline nothing is newer"
 
 
 def test_a_window_on_an_abandoned_branch_must_be_asked_for_by_its_timeline() -> None:

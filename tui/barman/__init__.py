@@ -9,11 +9,13 @@ unit is the WAL directory, never the object: a million segments are a few thousa
     compression   suffixes, and the small files behind them opened
     wal           names: segments, partials, backup labels, histories; LSN arithmetic
     listing       what a listing page says of one object
+    s3            what else a store answers: folders, uploads under way, rules
     directory     one ``wals/<timeline><log>/``: which segments, how large, from when
     catalog       listing pages -> servers, base backups, directories
     info          backup.info
     history       timeline histories: who descends from whom, from which LSN on
     timelines     runs and holes of every timeline
+    path          the WAL a recovery replays, and the words for what is there and what is not
     continuity    is the film whole, from each base backup to the newest segment
     retention     the policy -> what is kept and why, what goes, when the next goes
 

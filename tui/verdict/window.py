@@ -54,6 +54,7 @@ class Window:
     """The base backups a restore within it can begin with, oldest first."""
     holes: tuple[Hole, ...]
     stretches: tuple[Stretch, ...]
+    """Empty for a window that is not on the main path."""
     cut_by: Piece | None
     """Missing WAL that ends the window before the newest segment."""
     segment_size: int
@@ -82,10 +83,17 @@ class NoWindow:
 
 
 def of(film: Continuity) -> Window | NoWindow:
-    """The window of a server from its continuity."""
-    leads = _leads(film)
-    if not leads:
-        return _none(film)
+    """The window of a server from its continuity: on the newest timeline any backup leads to."""
+    windows = [_window(film, leads) for leads in _leads(film)]
+    return windows[0] if windows else _none(film)
+
+
+def branches(film: Continuity) -> tuple[Window, ...]:
+    """What else can be restored: the windows on older timelines, whose backups do not lead further."""
+    return tuple(_window(film, leads) for leads in _leads(film)[1:])
+
+
+def _window(film: Continuity, leads: Sequence[_Lead]) -> Window:
     last = leads[0]
     holes = []
     for lead in leads[1:]:
@@ -120,19 +128,22 @@ class _Lead(NamedTuple):
     reach: Reach
 
 
-def _leads(film: Continuity) -> list[_Lead]:
-    """The usable base backups that lead to the newest timeline any of them leads to, in order."""
-    leads = [
-        _Lead(reach.begin, reach.through, reach.end_time, reach.until, reach.target, reach)
-        for reach in film.usable
-        if reach.begin is not None
-        and reach.through is not None
-        and reach.end_time is not None
-        and reach.until is not None
-        and reach.target is not None
-    ]
-    target = max((lead.target for lead in leads), default=None)
-    return sorted((lead for lead in leads if lead.target == target), key=_begin)
+def _leads(film: Continuity) -> list[list[_Lead]]:
+    """The usable base backups by the timeline they lead to, newest first; each list in order."""
+    found: dict[int, list[_Lead]] = {}
+    for reach in film.usable:
+        known = (reach.begin, reach.through, reach.end_time, reach.until, reach.target)
+        match known:
+            case (
+                Segment() as begin,
+                Segment() as through,
+                datetime() as since,
+                datetime() as until,
+                int(target),
+            ):
+                lead = _Lead(begin, through, since, until, target, reach)
+                found.setdefault(target, []).append(lead)
+    return [sorted(found[target], key=_begin) for target in sorted(found, reverse=True)]
 
 
 def _place(segment: Segment) -> tuple[int, int]:
@@ -150,7 +161,7 @@ def _end(lead: _Lead) -> tuple[tuple[int, int], datetime]:
 
 def _stretches(film: Continuity, leads: Sequence[_Lead]) -> tuple[Stretch, ...]:
     if film.target != leads[0].target:
-        return ()  # only backups kept without the WAL after them: their path is not the main one
+        return ()  # the path in the continuity is another one
     found = []
     for piece in film.pieces:
         if piece.word is Word.FOUND and any(_reaches(lead, piece) for lead in leads):
