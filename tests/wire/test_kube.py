@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -61,6 +62,32 @@ async def test_a_list_is_read_page_by_page_until_the_server_gives_no_token(
     assert {page.resource_version for page in pages} == {"3"}
     assert [query.get("continue") for query in script.queries("list")] == [None, "t=1&2"]
     assert script.queries("list")[0]["limit"] == "500"
+
+
+async def test_the_next_page_is_on_its_way_while_one_is_read(script: Script, kube: Kube) -> None:
+    script.has(backup("a", 3))
+    first = script.listed()
+    first["metadata"]["continue"] = "more"
+    script.next("list", answer(200, first), stream(Then.SILENCE))
+    async with aclosing(kube.list(BACKUPS, "prod")) as pages:
+        await anext(pages)
+        await script.received(2)
+    with pytest.raises(StopAsyncIteration):
+        await anext(pages)
+
+
+@pytest.mark.parametrize("second", [answer(500, ""), stream(b"{", Then.CUT)])
+async def test_a_list_left_early_leaves_nothing_behind(
+    script: Script, kube: Kube, second: Handler
+) -> None:
+    script.has(backup("a", 3))
+    first = script.listed()
+    first["metadata"]["continue"] = "more"
+    script.next("list", answer(200, first), second)
+    async with aclosing(kube.list(BACKUPS, "prod")) as pages:
+        await anext(pages)
+        await script.received(2)
+    assert not [task for task in asyncio.all_tasks() if "_page" in repr(task)]
 
 
 async def test_managed_fields_never_get_past_the_gateway(script: Script, kube: Kube) -> None:

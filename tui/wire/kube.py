@@ -132,7 +132,8 @@ class Kube:
     ) -> AsyncGenerator[Page, None]:
         """The pages of a list, all of the same resourceVersion. None: all namespaces.
 
-        While a page is read the next one is on its way: 34 pages are 34 round trips. Raises ``faults.Expired`` where the server forgot the list between two pages.
+        While a page is read the next one is on its way: 34 pages are 34 round trips. Raises
+        ``faults.Expired`` where the server forgot the list between two pages.
         """
         call = Call("list", kind, namespace)
         query = {"limit": str(limit)}
