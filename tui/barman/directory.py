@@ -163,6 +163,8 @@ def build(
 
 def merge(one: Directory, other: Directory) -> Directory:
     """What both saw of the same folder; of an object seen twice, what was modified last."""
+    if one == other:
+        return one
     columns = {column.suffix: column for column in one.columns}
     for column in other.columns:
         mine = columns.get(column.suffix)
@@ -213,9 +215,10 @@ def _unpacked(suffix: str, sizes: bytes, times: bytes) -> Column:
     fits = len(sizes) * _TIME == len(times) * _SIZE <= wal.SEGS * _SIZE * _TIME
     if suffix not in SUFFIXES or not fits:
         raise ValueError("a cached column does not have the length its layout says")
-    bits = 0
-    for seg, time in enumerate(memoryview(times).cast("I")):
-        bits |= (time != 0) << seg
+    held = memoryview(times).cast("I")
+    bits = (1 << len(held)) - 1
+    if not all(held):
+        bits = sum(1 << seg for seg, time in enumerate(held) if time)
     return Column(suffix, bits, sizes, times)
 
 
