@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,8 @@ from tui.live.changes import Change, FeedMoved, Listed, Starting
 from tui.live.estate import KINDS, Estate
 from tui.live.telling import told
 from tui.verdict.health import Verdict
+
+_log = logging.getLogger(__name__)
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -54,11 +57,14 @@ async def _gather(flags: connect.Flags) -> Estate:
 
     async with connect.open_wire(flags) as wire:
         feeds = asyncio.create_task(wire.run(report))
-        waiting = asyncio.create_task(complete.wait())
-        await asyncio.wait({feeds, waiting}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        feeds.cancel()
-        await asyncio.gather(feeds, waiting, return_exceptions=True)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.gather(complete.wait(), wire.look_for_namespace())
+        except TimeoutError:
+            _log.warning("the lists were not complete after %s s", PATIENCE)
+        finally:
+            feeds.cancel()
+            await asyncio.gather(feeds, return_exceptions=True)
     return estate
 
 
