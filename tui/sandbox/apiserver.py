@@ -20,6 +20,7 @@ from aiohttp import web
 
 from tui.sandbox import discovery, pods, rbac, reading, reviews, watch
 from tui.sandbox.access import EVERYTHING, Access, Rule, User, Wish
+from tui.sandbox.admission import ScheduleCheck
 from tui.sandbox.deleting import Deleting
 from tui.sandbox.exchange import Answer, Call, answer
 from tui.sandbox.objects import ObjectStore, encode
@@ -39,6 +40,8 @@ _BODY_LIMIT = 3 * 1024 * 1024
 """bytes of one request, as kube-apiserver's --max-request-bytes"""
 _GZIP_FROM = 128 * 1024
 """bytes from which kube-apiserver compresses answers"""
+_REMEMBERED = 20_000
+"""requests kept in `requests` before the older half is forgotten"""
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _FAILURES = {
     429: (
@@ -68,7 +71,7 @@ class ApiServer:
         self.access = Access(users)
         self.access.granted = lambda user: rbac.granted(self.store, user)
         self.requests: list[tuple[str, str, str]] = []
-        """method, path and query of every request so far"""
+        """method, path and query of the latest requests, oldest first"""
         self.bookmark_every = 60.0
         """seconds between bookmarks of a watch that allows them"""
         self._kubelet = kubelet
@@ -93,6 +96,15 @@ class ApiServer:
         self._url = f"{'https' if self._tls else 'http'}://127.0.0.1:{bound}"
         return self._url
 
+    @property
+    def schedule_check(self) -> ScheduleCheck:
+        """What the ScheduledBackup webhook asks about a schedule: a complaint, or None."""
+        return self._writing.schedule_check
+
+    @schedule_check.setter
+    def schedule_check(self, check: ScheduleCheck) -> None:
+        self._writing.schedule_check = check
+
     async def stop(self) -> None:
         """Close every connection and stop listening; the objects stay for another start."""
         if self._runner is not None:
@@ -101,7 +113,10 @@ class ApiServer:
             self._runner = None
 
     def kubeconfig(self, user: User, *, namespace: str = "default") -> dict[str, Any]:
-        """A complete kubeconfig for `user`, with the one context `demo`."""
+        """A complete kubeconfig for `user`, with the one context `demo`.
+
+        kubectl sends tokens over TLS only: without `tls` and with users it stays anonymous.
+        """
         cluster: dict[str, Any] = {"server": self._url}
         if self._tls is not None:
             cluster["certificate-authority-data"] = base64.b64encode(self._tls.ca).decode()
@@ -164,11 +179,14 @@ class ApiServer:
 
     async def _serve(self, http: web.BaseRequest) -> web.StreamResponse:
         self.requests.append((http.method, http.path, http.query_string))
+        if len(self.requests) > _REMEMBERED:
+            del self.requests[: _REMEMBERED // 2]
         await self._trouble.awake()
         warnings: list[str] = []
         try:
             given = await self._answer(http, warnings)
         except Refusal as refusal:
+            warnings += refusal.warnings
             given = Answer(refusal.code, encode(refusal.status()), headers=refusal.headers)
         except Exception as why:  # noqa: BLE001 - one bad request must not end the server
             _log.exception("%s %s", http.method, http.path)

@@ -24,7 +24,7 @@ from tui.sandbox.resources import Registry, Resource
 
 Manifest = dict[str, Any]
 
-_HISTORY = 50_000
+_HISTORY = 10_000
 """Changes remembered before the oldest is forgotten."""
 _SNAPSHOTS = 4
 """Older states kept at hand for lists that are being paged through."""
@@ -139,8 +139,8 @@ class ObjectStore:
         generation. Replaces an object of the same name. Watches see it like any other change.
         """
         resource = self.registry.of(manifest)
-        given: Manifest = json.loads(json.dumps(manifest))
-        meta = given.setdefault("metadata", {})
+        meta: Manifest = dict(manifest["metadata"])
+        given: Manifest = dict(manifest) | {"metadata": meta}
         if resource.namespaced:
             self.ensure_namespace(meta.setdefault("namespace", "default"))
         there = self.get(resource, meta.get("namespace", ""), meta["name"])
@@ -148,7 +148,8 @@ class ObjectStore:
         meta.setdefault("creationTimestamp", self.timestamp())
         if resource.custom:
             meta.setdefault("generation", 1)
-        return self.put(resource, given).manifest()
+        self.put(resource, given)
+        return given
 
     def ensure_namespace(self, name: str) -> None:
         """Make the Namespace object unless it is there."""

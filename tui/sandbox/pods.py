@@ -78,18 +78,16 @@ def _split_port(name: str) -> tuple[str, str, int]:
 def container_of(pod: Mapping[str, Any], asked: str) -> str:
     """The container whose log is meant; raises Refusal (400) as pod/strategy.go does."""
     spec, name = pod.get("spec", {}), pod["metadata"]["name"]
-    main = [one["name"] for one in spec.get("containers", [])]
-    first = [one["name"] for one in spec.get("initContainers", [])]
+    main = [str(one["name"]) for one in spec.get("containers", [])]
+    known = [str(one["name"]) for one in spec.get("initContainers", [])] + main
+    if asked in known:
+        return asked
     if asked:
-        if asked in main or asked in first:
-            return asked
         raise bad_request(f"container {asked} is not valid for pod {name}")
     if len(main) == 1:
-        return str(main[0])
-    told = f"a container name must be specified for pod {name}, choose one of: [{' '.join(main)}]"
-    if first:
-        told += f" or one of the init containers: [{' '.join(first)}]"
-    raise bad_request(told)
+        return main[0]
+    told = f"a container name must be specified for pod {name}"
+    raise bad_request(f"{told}, choose one of: [{' '.join(known)}]" if main else told)
 
 
 async def log(

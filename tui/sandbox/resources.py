@@ -21,9 +21,9 @@ class Column:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """One kind of object under one path."""
+    """One kind of object under one path; compared by identity, there is one of each."""
 
     group: str
     plural: str

@@ -7,7 +7,7 @@ from typing import Any
 from tui.sandbox import incoming
 from tui.sandbox.access import Access, Wish
 from tui.sandbox.exchange import Answer, Call, answer
-from tui.sandbox.refusals import Cause, invalid
+from tui.sandbox.refusals import Cause, bad_request, invalid
 
 _OPEN_PATHS = ["/healthz", "/livez", "/readyz", "/version", "/version/"]
 _DISCOVERY_PATHS = ["/api", "/api/*", "/apis", "/apis/*", *_OPEN_PATHS, "/openapi", "/openapi/*"]
@@ -31,7 +31,9 @@ def review(access: Access, call: Call) -> Answer:
                 head | {"status": {"userInfo": {"username": call.user.name, "groups": groups}}}, 201
             )
         case "SelfSubjectRulesReview":
-            status = _rules(access, call, spec.get("namespace", ""))
+            if not spec.get("namespace"):
+                raise bad_request("no namespace on request")
+            status = _rules(access, call, spec["namespace"])
         case _:
             status = {"allowed": access.allows(call.user, _wish(call, spec))}
     return answer(head | {"spec": spec, "status": status}, 201)

@@ -37,6 +37,7 @@ _JSON_NAMES: Mapping[type, str] = {
     type(None): "null",
 }
 _KIND = re.compile(r"(\[\]|\{\})*(<[a-z0-9-]+>|string|integer|number|boolean|any)?")
+_BLOCKING = ("FieldValueNotSupported", "FieldValueRequired", "FieldValueTypeInvalid")
 _UNCHECKED = Cause(
     "FieldValueInvalid",
     "<nil>",
@@ -197,29 +198,31 @@ def prune(schema: Schema, value: Any, path: str = "") -> list[str]:
 
 
 def fill(schema: Schema, value: Any) -> None:
-    """Add defaults for what is absent (or null) in objects that are there."""
+    """In objects that are there, drop nulls and add defaults for what is absent."""
     if schema.element is not None:
         children = value.values() if isinstance(value, dict) else value
         for one in children if isinstance(value, (dict, list)) else ():
             fill(schema.element, one)
     elif isinstance(value, dict):
         for name, inner in schema.fields.items():
-            if value.get(name) is None and inner.default is not _ABSENT:
-                value[name] = json.loads(json.dumps(inner.default))
+            if value.get(name) is None:
+                value.pop(name, None)
+                if inner.default is not _ABSENT:
+                    value[name] = json.loads(json.dumps(inner.default))
             if name in value:
                 fill(inner, value[name])
 
 
 def check(schema: Schema, value: Any, before: Any, *, door: str = "") -> list[Cause]:
-    """Everything wrong with an object; rules are only asked when its shape is right.
+    """Everything wrong with an object; rules are only asked of one they can make sense of.
 
     `before` is the object it replaces, or None. `door` is the subresource it came by, whose name
     the genuine server leaves out inside its sentences.
     """
     causes = list(_shape(schema, value, "", f"{door}." if door else ""))
-    if causes:
-        return [*causes, _UNCHECKED] if schema.ruled else causes
-    return list(_rules(schema, value, before, ""))
+    if not any(cause.reason in _BLOCKING for cause in causes):
+        return [*causes, *_rules(schema, value, before, "")]
+    return [*causes, _UNCHECKED] if schema.ruled else causes
 
 
 def _shape(schema: Schema, value: Any, path: str, cut: str) -> Iterator[Cause]:
@@ -251,9 +254,9 @@ def _inside(schema: Schema, value: Any, path: str, cut: str) -> Iterator[Cause]:
 
 
 def _limited(schema: Schema, value: Any, path: str, cut: str) -> Iterator[Cause]:
-    def invalid(why: str) -> Cause:
+    def invalid(why: str, reason: str = "FieldValueInvalid") -> Cause:
         shown, said = json.dumps(value, ensure_ascii=False), path.removeprefix(cut)
-        return Cause("FieldValueInvalid", path, f"Invalid value: {shown}: {said} in body {why}")
+        return Cause(reason, path, f"Invalid value: {shown}: {said} in body {why}")
 
     if schema.choices and value not in schema.choices:
         known = ", ".join(f'"{one}"' for one in schema.choices)
@@ -266,7 +269,7 @@ def _limited(schema: Schema, value: Any, path: str, cut: str) -> Iterator[Cause]
     if schema.pattern and not re.search(schema.pattern, value):
         yield invalid(f"should match '{schema.pattern}'")
     if schema.format == "date-time" and not _is_moment(value):
-        yield invalid(f'must be of type date-time: "{value}"')
+        yield invalid(f'must be of type date-time: "{value}"', "FieldValueTypeInvalid")
 
 
 def _is_moment(text: str) -> bool:

@@ -28,6 +28,8 @@ from tui.sandbox.refusals import Refusal, bad_request, expired, too_large_versio
 from tui.sandbox.trouble import Trouble
 
 _INITIAL_EVENTS_END = {"k8s.io/initial-events-end": "true"}
+_BEFORE_THE_END = 2.0
+"""seconds between the last bookmark and the end of a watch"""
 _HALF_AN_HOUR = 1800.0
 """kube-apiserver's --min-request-timeout, in seconds: watches without a timeout end after once to
 twice that."""
@@ -177,7 +179,8 @@ async def _follow(
     bookmark_every: float,
 ) -> None:
     clock = asyncio.get_running_loop().time
-    end, bookmark = clock() + watch.seconds, clock() + bookmark_every
+    end = clock() + watch.seconds
+    bookmark = _next_bookmark(clock(), end, bookmark_every)
     while not subscription.closed or subscription.pending:
         until = min(end, bookmark) if watch.bookmarks else end
         try:
@@ -186,9 +189,15 @@ async def _follow(
         except TimeoutError:
             if clock() >= end:
                 return
-            bookmark = clock() + bookmark_every
+            bookmark = _next_bookmark(clock(), end, bookmark_every)
             await trouble.write(response, watch.bookmark())
             continue
         pending = [subscription.pending.popleft() for _ in range(len(subscription.pending))]
         lines = [line for change in pending for line in watch.lines(change)]
         await trouble.write(response, b"".join(lines))
+
+
+def _next_bookmark(now: float, end: float, every: float) -> float:
+    """When to say how far we are: regularly, and once shortly before the end."""
+    last = end - _BEFORE_THE_END
+    return min(now + every, last) if last > now else now + every

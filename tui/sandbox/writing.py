@@ -155,13 +155,14 @@ class Writing:
         if not isinstance(given, dict) or not isinstance(given.get("metadata"), dict):
             raise bad_request("error decoding patch: the patched object is no object any more")
         incoming.recognise(call.resource, given)
+        outcome = encode(given).decode()
         incoming.conform(
             call.resource,
             given,
             (),
             options,
             call.warnings.append,
-            strict=lambda why: _bad_patch(given, why),
+            strict=lambda why: _bad_patch(outcome, why),
         )
         return self._replace(call, there, given, options)
 
@@ -400,13 +401,9 @@ def _unversioned(call: Call) -> Refusal:
     return Refusal(422, "Invalid", told, details=details)
 
 
-def _bad_patch(given: Manifest, why: str) -> Refusal:
+def _bad_patch(outcome: str, why: str) -> Refusal:
     """Strict field validation of a patch complains about the whole outcome."""
-    shown = json.dumps(encode(given).decode(), ensure_ascii=False)
+    shown = json.dumps(outcome, ensure_ascii=False)
     cause = Cause("FieldValueInvalid", "patch", f"Invalid value: {shown}: {why}")
-    return Refusal(
-        422,
-        "Invalid",
-        f' "" is invalid: {cause}',
-        details={"causes": [cause.as_json()]},
-    )
+    details = {"causes": [cause.as_json()]}
+    return Refusal(422, "Invalid", f' "" is invalid: {cause}', details=details)
