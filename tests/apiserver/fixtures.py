@@ -5,7 +5,9 @@ Tests that need the genuine server carry the marker ``apiserver``.
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,20 +25,20 @@ _left_out: list[str] = []
 
 
 @pytest.fixture(scope="session")
-def kube_apiserver(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[KubeApiServer]:
+def kube_apiserver(request: pytest.FixtureRequest) -> Iterator[KubeApiServer]:
     """The genuine server, one for the run; built first where it never was."""
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and not build.is_ready():
         reporter.ensure_newline()
         reporter.write_line("building kube-apiserver and etcd; this takes many minutes, once")
-    server = KubeApiServer(build.find(), tmp_path_factory.mktemp("apiserver"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+    # Not in pytest's folders, which outlive three runs: etcd alone sets 64 MB aside.
+    with tempfile.TemporaryDirectory(prefix="kube-apiserver-") as directory:
+        server = KubeApiServer(build.find(), Path(directory))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture(params=["sandbox", pytest.param("kube-apiserver", marks=pytest.mark.apiserver)])

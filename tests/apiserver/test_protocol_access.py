@@ -9,6 +9,7 @@ from tests.apiserver.manifests import backup
 from tests.apiserver.servers import Rule, Server, may, path
 
 _READ_BACKUPS = Rule(("get", "list", "watch"), ("backups",))
+_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _RULES_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
 
 
@@ -206,6 +207,40 @@ async def test_a_review_answers_what_the_asker_may_do(server: Server) -> None:
     assert not await asked(verb="get", resource="pods", subresource="log", group="")
     assert not await asked(verb="*", resource="*")
     assert await may(server.admin, verb="*", resource="*", group="*")
+
+
+async def test_a_review_may_be_of_a_path(server: Server) -> None:
+    account = await server.account()
+
+    async def asked(path: str) -> bool:
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"nonResourceAttributes": {"path": path, "verb": "get"}},
+        }
+        answer = await account.client.create(_ACCESS_REVIEWS, review)
+        assert answer.status == 201
+        allowed: bool = answer.body["status"]["allowed"]
+        return allowed
+
+    assert await asked("/version")
+    assert not await asked("/metrics")
+
+
+async def test_a_review_of_nothing_is_refused(server: Server) -> None:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {},
+    }
+
+    answer = await server.admin.create(_ACCESS_REVIEWS, review)
+
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert answer.message.endswith(
+        "spec.resourceAttributes: Invalid value: null: "
+        "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+    )
 
 
 async def test_a_review_lists_all_that_the_asker_may_do(server: Server) -> None:
