@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui import words
-from tui.barman.continuity import Word
+from tui.barman.path import Word
 from tui.cnpg import backup
 from tui.cnpg.cluster import Cluster
 from tui.verdict import exits
