@@ -13,82 +13,47 @@ wanted. It is constructed and run like a feed, and like one never ends by itself
     )
     sweep.want({"pg-main", "pg-eu"})  # server names to look into; may be called again at any moment
     task = create_task(sweep.run())   # cancel it to stop, at any moment
-    sweep.look_now()                  # the user asked: look again now, and more thoroughly
+    sweep.look_now()                  # the user asked: look again now, and thoroughly
+
+``connect``-side, ``opening`` is ``partial(wire.credentials.open_bucket, location, order, secrets)``.
+``Folded`` is whole each time: judge ``folded.catalog.servers[name]`` with ``folded.infos[name]``,
+``folded.histories[name]`` and ``folded.standalone[name]``. Headless, ``await sweep.look()`` looks
+once, thoroughly, and raises the fault instead of telling it.
+
+Looks are quick (three requests a server where nothing changed) and now and then thorough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
-from typing import Protocol
+from typing import TypeVar
 
-from tui.barman.directory import Row
-from tui.barman.s3 import Answer, Requests, Rule, Uploads
+from tui import faults
+from tui.barman.catalog import Server
+from tui.barman.s3 import Requests, Untold
 from tui.cnpg.location import Place
-from tui.live.changes import SweepFact
+from tui.live.changes import (
+    CannotLook,
+    Described,
+    Looked,
+    Looking,
+    SweepFact,
+    SweepMoved,
+    SweepState,
+)
+from tui.live.known import Known
+from tui.live.look import Bucket, Look, Memory, together
+from tui.live.pace import Pace
 
+_log = logging.getLogger(__name__)
 
-class Bucket(Protocol):
-    """The port to a store; ``wire.bucket.Bucket`` fits it. Everything raises ``faults.Fault``."""
-
-    @property
-    def identity(self) -> str: ...
-    @property
-    def requests(self) -> Requests: ...
-
-    async def list(
-        self, prefix: str, *, delimiter: str = "", start_after: str = "", token: str = ""
-    ) -> Answer:
-        """One page of the keys below ``prefix``."""
-        ...
-
-    async def get(self, key: str, *, at_most: int) -> bytes:
-        """A small object."""
-        ...
-
-    async def uploads(self, prefix: str) -> Uploads:
-        """Multipart uploads under way below ``prefix``."""
-        ...
-
-    async def rules(self) -> tuple[Rule, ...]:
-        """The lifecycle rules."""
-        ...
-
-    async def versioning(self) -> str:
-        """``Enabled``, ``Suspended`` or ``""``."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the store."""
-        ...
-
-
-class Memory(Protocol):
-    """The port to what was seen before; ``wire.memory.Memory`` fits it. Called in threads."""
-
-    def directories(self, place: Place, server: str) -> Sequence[Row]:
-        """The sealed directories of a server."""
-        ...
-
-    def keep_directories(self, place: Place, server: str, rows: Iterable[Row]) -> None:
-        """Remember sealed directories."""
-        ...
-
-    def forget_directories(
-        self, place: Place, server: str, keys: Iterable[tuple[int, int]]
-    ) -> None:
-        """Forget directories (timeline and log) that are gone."""
-        ...
-
-    def text(self, place: Place, key: str, etag: str) -> bytes | None:
-        """A small object, if it was kept under this ETag."""
-        ...
-
-    def keep_text(self, place: Place, key: str, etag: str, content: bytes) -> None:
-        """Remember a small object."""
-        ...
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +64,19 @@ class Patience:
     """Between two looks at an archive that moves; drawn from 0.8 to 1.2 of it."""
     idle: float = 120.0
     """The longest interval, reached in steps while nothing changes."""
+    thorough: float = 600.0
+    """How often a look is thorough: what came late into old folders, new server names."""
+    told: float = 0.2
+    """Facts are told at most so often."""
+    again: float = 0.2
+    """The first wait before a request is sent again; doubled each time."""
+    least: float = 2.0
+    most: float = 60.0
+    """Bounds of the wait after a look that failed."""
+    rarely: float = 60.0
+    """When to look again whether a missing right, bucket or configuration is there now."""
+    keys: float = 300.0
+    """When to try again with keys that were not accepted."""
 
 
 class Sweep:
@@ -123,13 +101,217 @@ class Sweep:
         self._random = random
         self._patience = patience or Patience()
         self._wanted: frozenset[str] = frozenset()
+        self._known = Known(place)
+        self._bucket: Bucket | None = None
+        self._identity = ""
+        self._spent = Requests()
+        """By buckets that are closed."""
+        self._asked = asyncio.Event()
+        self._insisted = True
+        """The user wants to see everything anew; so does whoever starts."""
+        self._seen: set[str] = set()
+        """Servers that have been looked into whole."""
+        self._heard: datetime | None = None
+        self._thorough_at = float("-inf")
+        self._interval = self._patience.interval
+        self._failures = 0
+        self._renewed = False
+        self._look: Look | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._told_at = float("-inf")
 
     def want(self, servers: Iterable[str]) -> None:
         """Look into these server names; the others are only named."""
-        self._wanted = frozenset(servers)
+        wanted = frozenset(servers)
+        if wanted - self._wanted:
+            self._asked.set()
+        self._wanted = wanted
 
     def look_now(self) -> None:
         """Look again now, also at what a quick look leaves out."""
+        self._insisted = True
+        self._asked.set()
 
     async def run(self) -> None:
         """Look and tell, until cancelled."""
+        try:
+            while True:
+                self._asked.clear()
+                try:
+                    await self._rest(await self._look_once())
+                except faults.Fault as fault:
+                    await self._recover(fault)
+                except Exception as bug:  # noqa: BLE001
+                    # A sweep that dies leaves a pane that looks alive: say it, log it, start over.
+                    _log.exception("the sweep of %s failed", self.place)
+                    why = f"an error of cnpg-tui itself ({type(bug).__name__}, see the log)"
+                    await self._recover(faults.BadAnswer(f"cannot look at {self.place}: {why}"))
+        finally:
+            self._silence()
+            await self._let_go()
+            self._known.close()
+
+    async def look(self) -> Requests:
+        """Look once, thoroughly, and tell; for whoever does not :meth:`run`. Raises ``faults.Fault``."""
+        self._insisted = True
+        try:
+            return await self._look_once()
+        finally:
+            self._silence()
+            await self._let_go()
+
+    async def _look_once(self) -> Requests:
+        """One look at everything that is wanted; what it cost."""
+        bucket = await self._opened()
+        loop = asyncio.get_running_loop()
+        insisted, self._insisted = self._insisted, False
+        thorough = insisted or loop.time() - self._thorough_at >= self._patience.thorough
+        before, servers = bucket.requests, dict(self._known.catalog.servers)
+        look = Look(
+            bucket,
+            self._known,
+            self._memory,
+            pace=Pace(),
+            random=self._random,
+            progress=self._progress,
+            patience=self._patience.again,
+        )
+        self._look = look if thorough or self._wanted - self._seen else None
+        self._progress()
+        try:
+            await self._work(look, thorough=thorough)
+        except BaseException:
+            self._insisted = self._insisted or insisted
+            raise
+        finally:
+            self._silence()
+            self._look = None
+        if thorough:
+            self._thorough_at = loop.time()
+        self._heard, self._failures, self._renewed = self._clock(), 0, False
+        changed = await self._known.at_the_desk(lambda: self._changed(servers))
+        if changed or insisted:
+            self._report(self._known.folded(self._heard))
+        self._interval = self._next_interval(changed=changed)
+        spent = bucket.requests - before
+        self._tell_looked(spent)
+        if insisted:
+            await self._describe(bucket)
+        return spent
+
+    async def _work(self, look: Look, *, thorough: bool) -> None:
+        wanted = self._wanted
+        fresh = wanted if thorough else wanted - self._seen
+        work = [look.thoroughly(name) for name in sorted(fresh)]
+        work += [look.quickly(name) for name in sorted(wanted - fresh)]
+        if thorough:
+            work.insert(0, look.name_servers(wanted))
+        await together(*work)
+        self._seen = set(wanted)
+
+    def _changed(self, before: dict[str, Server]) -> bool:
+        return dict(self._known.catalog.servers) != before
+
+    def _next_interval(self, *, changed: bool) -> float:
+        if changed:
+            return self._patience.interval
+        return min(self._interval * 1.5, self._patience.idle)
+
+    async def _opened(self) -> Bucket:
+        if self._bucket is None:
+            self._bucket = await self._opening()
+            self._identity = self._bucket.identity
+        return self._bucket
+
+    async def _let_go(self) -> None:
+        bucket, self._bucket = self._bucket, None
+        if bucket is not None:
+            self._spent += bucket.requests
+            await bucket.close()
+
+    async def _rest(self, _: Requests) -> None:
+        await self._wait(self._interval * self._random.uniform(0.8, 1.2))
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._asked.wait(), seconds)
+
+    async def _recover(self, fault: faults.Fault) -> None:
+        """Tell what is known, and why no more; wait as long as the fault asks for."""
+        self._failures += 1
+        if isinstance(fault, faults.Unauthorized):
+            # Keys are read anew, for they may have been rotated; once at once, then rarely.
+            await self._let_go()
+            if not self._renewed:
+                self._renewed = True
+                return
+        if isinstance(fault, faults.Misconfigured):
+            await self._let_go()
+        delay = self._delay(fault)
+        self._report(self._known.folded(self._clock()))
+        retry_at = self._clock() + timedelta(seconds=delay)
+        self._move(CannotLook(self._heard, retry_at, str(fault), self._identity))
+        await self._wait(delay)
+
+    def _delay(self, fault: faults.Fault) -> float:
+        match fault:
+            case faults.Unauthorized():
+                return self._patience.keys
+            case faults.Misconfigured() | faults.Forbidden() | faults.NotFound() | faults.Invalid():
+                return self._patience.rarely
+            case _:
+                asked = fault.retry_after if isinstance(fault, faults.Refused) else None
+                span = self._patience.least * 2.0 ** min(self._failures, 10)
+                return (asked or 0.0) + self._random.uniform(
+                    self._patience.least, min(span, self._patience.most)
+                )
+
+    def _progress(self) -> None:
+        """There is more to show; it is told soon, together with what else comes by then."""
+        if self._look is not None and self._timer is None:
+            loop = asyncio.get_running_loop()
+            wait = max(self._told_at + self._patience.told - loop.time(), 0.0)
+            self._timer = loop.call_later(wait, self._tell_progress)
+
+    def _tell_progress(self) -> None:
+        self._timer = None
+        self._told_at = asyncio.get_running_loop().time()
+        if self._look is not None:
+            self._report(self._known.folded(self._clock()))
+            look = self._look
+            self._move(Looking(look.objects, look.share, self._identity, self._heard))
+
+    def _silence(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tell_looked(self, spent: Requests) -> None:
+        assert self._heard is not None
+        assert self._bucket is not None
+        total = self._spent + self._bucket.requests
+        next_at = self._heard + timedelta(seconds=self._interval)
+        self._move(Looked(self._heard, spent, total, self._identity, next_at))
+
+    def _move(self, state: SweepState) -> None:
+        self._report(SweepMoved(self.place, state))
+
+    async def _describe(self, bucket: Bucket) -> None:
+        """What the store says of the bucket; what it does not say is no fault of the archive."""
+        root = self._known.catalog.root
+        no_versions = Untold("Cloudflare R2 has no versioning")
+        described = Described(
+            place=self.place,
+            uploads=await _told(bucket.uploads(root)),
+            rules=await _told(bucket.rules()),
+            versioning=no_versions if self.place.is_r2 else await _told(bucket.versioning()),
+            at=self._clock(),
+        )
+        self._report(described)
+
+
+async def _told(question: Awaitable[T]) -> T | Untold:
+    try:
+        return await question
+    except faults.Fault as fault:
+        return Untold(str(fault))
