@@ -9,9 +9,26 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.apiserver.fixtures import (
+    kube_apiserver,
+    pytest_configure,
+    pytest_runtest_setup,
+    server,
+)
 from tests.wire.scripted import Script
 from tui.wire.kube import Kube
 from tui.wire.kubeconfig import Where
+
+__all__ = [
+    "config",
+    "kube",
+    "kube_apiserver",
+    "opened",
+    "pytest_configure",
+    "pytest_runtest_setup",
+    "script",
+    "server",
+]
 
 
 def config(server: str, *, user: Any = None, context: Any = None, **cluster: Any) -> dict[str, Any]:
