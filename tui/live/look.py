@@ -125,6 +125,7 @@ class Look:
         self._random = random
         self._progress = progress
         self._patience = patience
+        self._answered = False
 
     @property
     def share(self) -> float:
@@ -352,14 +353,15 @@ class Look:
             try:
                 answer = await request()
             except (faults.TooMany, faults.ServerError, faults.Unreachable) as fault:
-                asked = fault.retry_after if isinstance(fault, faults.Refused) else None
-                if isinstance(fault, faults.TooMany):
+                if isinstance(fault, faults.Unreachable) and not self._answered:
+                    raise  # nobody there: each try costs seconds, and the user waits for a word
+                if not isinstance(fault, faults.ServerError):
                     self._pace.slow_down()
-                elif isinstance(fault, faults.Unreachable) and attempt > 1:
-                    raise  # each try has cost seconds already
+                asked = fault.retry_after if isinstance(fault, faults.Refused) else None
                 span = self._patience * 2.0**attempt
                 await asyncio.sleep((asked or 0.0) + self._random.uniform(span / 2, span))
             else:
+                self._answered = True
                 self._pace.answered()
                 return answer
         return await request()

@@ -1,0 +1,173 @@
+"""Finds the keys to a store: the Secrets an ObjectStore refers to, or what AWS tools would use.
+
+In the order the user sets (``secret,environment,profile:NAME``). A Secret that may not be read, or a
+cluster that is not there to ask, leads to the next source. A Secret that is wrong does not: the
+sidecar reads the same one, and that is what the user has to know.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tui import faults, words
+from tui.cnpg.location import Location
+from tui.cnpg.manifest import Key, Kind, Manifest
+from tui.cnpg.store import S3Credentials, SecretKey
+from tui.wire.bucket import Ambient, Bucket, Keys
+
+SECRETS = Kind("", "v1", "secrets", "Secret")
+
+DEFAULT_ORDER = "secret,environment"
+
+
+class Cluster(Protocol):
+    """The port to the Kubernetes API; ``wire.kube.Kube`` fits it."""
+
+    async def get(self, kind: Kind, key: Key) -> Manifest:
+        """One object. Raises ``faults.Fault``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FromSecret:
+    """The Secret the ObjectStore refers to."""
+
+
+Source = FromSecret | Ambient
+
+
+def order(text: str) -> tuple[Source, ...]:
+    """The sources of ``secret,environment,profile:NAME``. Raises ValueError."""
+    return tuple(_source(name.strip()) for name in text.split(","))
+
+
+def _source(name: str) -> Source:
+    if name == "secret":
+        return FromSecret()
+    if name == "environment":
+        return Ambient()
+    kind, colon, profile = name.partition(":")
+    if kind == "profile" and colon and profile:
+        return Ambient(profile)
+    raise ValueError(f"{name!r} is none of secret, environment, profile:NAME")
+
+
+async def open_bucket(
+    location: Location, sources: Sequence[Source], cluster: Cluster | None
+) -> Bucket:
+    """The bucket of a location, with the first keys that are found; nothing is sent to the store.
+
+    Raises ``faults.Misconfigured`` where there are none, and for a Secret that is wrong.
+    """
+    secrets = _Secrets(location, cluster)
+    ca = await secrets.optional(location.configuration.endpoint_ca)
+    refusals: list[str] = []
+    for source in sources:
+        try:
+            keys, region = await _keys(location, source, secrets)
+            return await Bucket.open(location.place, keys, region=region, ca=ca)
+        except (_Unreadable, _NoKeys) as reason:
+            refusals.append(str(reason))
+        except faults.Misconfigured as reason:
+            if not isinstance(source, Ambient):
+                raise
+            refusals.append(str(reason))
+    raise faults.Misconfigured(
+        f"no keys for {location.place}: {'; '.join(refusals)}. Choose where to look with "
+        "--s3-credentials"
+    )
+
+
+async def _keys(
+    location: Location, source: Source, secrets: _Secrets
+) -> tuple[Keys | Ambient, str]:
+    """Keys and region from one source."""
+    credentials = location.configuration.s3_credentials
+    if isinstance(source, Ambient):
+        return source, ""
+    if credentials is None:
+        raise _NoKeys("the ObjectStore refers to no Secret (s3Credentials)")
+    region = await secrets.optional(credentials.region)
+    if credentials.inherit_from_iam_role:
+        # The pods' role; ours is whatever this machine has.
+        return Ambient(), region
+    return await _from_secret(credentials, secrets), region
+
+
+async def _from_secret(credentials: S3Credentials, secrets: _Secrets) -> Keys:
+    key_id, secret = credentials.access_key_id, credentials.secret_access_key
+    if key_id is None or secret is None:
+        raise _NoKeys("the ObjectStore names no accessKeyId or no secretAccessKey")
+    return Keys(
+        identity=f"secret {words.clean(key_id.secret)}",
+        access_key_id=await secrets.value(key_id),
+        secret_access_key=await secrets.value(secret),
+        session_token=await secrets.optional(credentials.session_token),
+    )
+
+
+class _NoKeys(Exception):
+    """This source has none."""
+
+
+class _Unreadable(Exception):
+    """The Secret may not be read, so another source is asked."""
+
+
+class _Secrets:
+    """Reads Secrets by name, each once."""
+
+    def __init__(self, location: Location, cluster: Cluster | None) -> None:
+        self._namespace = location.namespace
+        self._cluster = cluster
+        self._read: dict[str, Mapping[str, Any]] = {}
+
+    async def optional(self, reference: SecretKey | None) -> str:
+        """The value, ``""`` without a reference or where the Secret may not be read."""
+        if reference is None:
+            return ""
+        try:
+            return await self.value(reference, may_end_with_newline=True)
+        except _Unreadable:
+            return ""
+
+    async def value(self, reference: SecretKey, *, may_end_with_newline: bool = False) -> str:
+        data = await self._data(reference.secret)
+        where = f"Secret {words.clean(self._namespace)}/{words.clean(reference.secret)}"
+        key = words.clean(reference.key)
+        if reference.key not in data:
+            raise faults.Misconfigured(f"{where} has no key {key}, which the ObjectStore names")
+        try:
+            value = base64.b64decode(data[reference.key], validate=True).decode("utf-8")
+        except (binascii.Error, TypeError, ValueError):
+            # Without the cause, whose text holds a part of the value.
+            raise faults.Misconfigured(f"{where}: the value of {key} is not text") from None
+        if not value.strip():
+            raise faults.Misconfigured(f"{where}: the value of {key} is empty")
+        if not may_end_with_newline and value != value.strip():
+            raise faults.Misconfigured(
+                f"{where}: the value of {key} begins or ends with a blank or a newline, which the "
+                "sidecar sends as it is and the store refuses. Write it with printf, not echo"
+            )
+        return value if may_end_with_newline else value.strip()
+
+    async def _data(self, name: str) -> Mapping[str, Any]:
+        if name not in self._read:
+            if self._cluster is None:
+                raise _Unreadable("no Kubernetes cluster to read Secrets from")
+            try:
+                found = await self._cluster.get(SECRETS, Key(self._namespace, name))
+            except (faults.Forbidden, faults.Unauthorized, faults.Unreachable) as fault:
+                raise _Unreadable(str(fault)) from fault
+            except faults.NotFound as fault:
+                raise faults.Misconfigured(
+                    f"Secret {words.clean(self._namespace)}/{words.clean(name)}, which the "
+                    "ObjectStore names, does not exist"
+                ) from fault
+            data = found.get("data")
+            self._read[name] = data if isinstance(data, Mapping) else {}
+        return self._read[name]
