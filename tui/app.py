@@ -48,6 +48,9 @@ log = logging.getLogger(__name__)
 HEARTBEAT = 1.0
 """Seconds between two looks at the clock; only what then reads differently is drawn."""
 
+READING = 12
+"""Characters a second that a message is given to be read."""
+
 
 def utc_now() -> datetime:
     """The one clock of the app."""
@@ -162,7 +165,7 @@ class CnpgTui(App[None]):
             if isinstance(screen, BackupDetail):
                 screen.show(delta)
         for news in self.following.hear(delta.events):
-            self.notify(news.text, severity="information" if news.good else "error", markup=False)
+            self._say(news.text, "information" if news.good else "error")
         self._requested()
 
     def _heartbeat(self) -> None:
@@ -238,7 +241,8 @@ class CnpgTui(App[None]):
             self.news.update("requested: " + ", ".join(key.name for key in waiting))
 
     def _say(self, text: str, severity: str) -> None:
-        self.notify(text, severity=severity, markup=False)  # type: ignore[arg-type]
+        patience = max(self.NOTIFICATION_TIMEOUT, len(text) / READING)
+        self.notify(text, severity=severity, markup=False, timeout=patience)  # type: ignore[arg-type]
 
     @on(intents.ClusterChosen)
     def _choose(self, event: intents.ClusterChosen) -> None:

@@ -192,7 +192,9 @@ class BackupsPane(TablePane):
         cluster = self.cluster or self.chosen
         if isinstance(self.current, Backup):
             cluster = self.current.cluster_key
-        if cluster is not None:
+        if cluster is None:
+            self.notify("No cluster to back up: choose one among the clusters (1)")
+        else:
             self.post_message(BackUpRequested(cluster))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -186,6 +186,7 @@ class TablePane(Vertical):
         self.filter_line.open()
 
     def action_back(self) -> None:
+        self.app.clear_notifications()
         self.filter_line.clear_and_leave()
 
     def action_sort(self) -> None:
