@@ -38,7 +38,7 @@ from tui.panes.back_up import BackUpScreen
 from tui.panes.backup_detail import BackupDetail
 from tui.panes.backups import BackupsPane
 from tui.panes.clusters import ClustersPane
-from tui.panes.table_pane import TablePane
+from tui.panes.pane import Pane
 from tui.widgets.confirm import ConfirmScreen
 from tui.widgets.header_line import HeaderLine
 from tui.widgets.help import HelpScreen
@@ -104,7 +104,7 @@ class CnpgTui(App[None]):
         self.rail = Static(id="rail", markup=False)
         self.clusters = ClustersPane(self.estate, clock, with_namespace=several, pane_id="clusters")
         self.backups = BackupsPane(self.estate, clock, with_namespace=several, pane_id="backups")
-        self.panes: tuple[TablePane, ...] = (self.clusters, self.backups)
+        self.panes: tuple[Pane, ...] = (self.clusters, self.backups)
         self.news = Static(id="news", markup=False)
 
     # -- first frame, then the wire ------------------------------------------------------------
@@ -159,8 +159,7 @@ class CnpgTui(App[None]):
 
     def _tell(self, delta: Delta) -> None:
         for pane in self.panes:
-            if delta.kind == pane.KIND:
-                pane.show(delta)
+            pane.show(delta)
         for screen in self.screen_stack:
             if isinstance(screen, BackupDetail):
                 screen.show(delta)

@@ -20,7 +20,7 @@ from tui.cnpg.manifest import BACKUPS, Key, Unreadable
 from tui.live.estate import Delta, Estate
 from tui.panes.backups import in_words
 from tui.panes.intents import HappeningsWanted
-from tui.panes.table_pane import Clock
+from tui.panes.pane import Clock
 
 
 class BackupDetail(Screen[None]):

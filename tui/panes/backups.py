@@ -19,7 +19,8 @@ from tui.cnpg.manifest import BACKUPS, Key, Unreadable
 from tui.live.changes import Subject
 from tui.live.estate import Delta, Estate
 from tui.panes.intents import BackUpRequested, ClusterChosen, DetailsWanted
-from tui.panes.table_pane import Clock, TablePane
+from tui.panes.pane import Clock
+from tui.panes.table_pane import TablePane
 from tui.verdict.health import Level
 from tui.widgets.live_table import Cell, Column, LiveTable
 
@@ -117,8 +118,8 @@ class BackupsPane(TablePane):
             return (-subject.created.timestamp(), "")
         return super().sort_value(subject, column)
 
-    def show(self, delta: Delta) -> None:
-        super().show(delta)
+    def draw(self, delta: Delta) -> None:
+        super().draw(delta)
         self._log(delta)
         if not delta.events:
             return

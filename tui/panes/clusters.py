@@ -18,7 +18,8 @@ from tui.cnpg.manifest import CLUSTERS, Key, Unreadable
 from tui.live.changes import Subject
 from tui.live.estate import Delta, Estate
 from tui.panes.intents import BackUpRequested, BackupsWanted, ClusterChosen
-from tui.panes.table_pane import Clock, TablePane
+from tui.panes.pane import Clock
+from tui.panes.table_pane import TablePane
 from tui.verdict.health import Level, Verdict
 from tui.widgets.live_table import Cell, Column, LiveTable
 
@@ -89,8 +90,8 @@ class ClustersPane(TablePane):
         self.table.refresh_keys(tuple(clusters))
         self._detail()
 
-    def show(self, delta: Delta) -> None:
-        super().show(delta)
+    def draw(self, delta: Delta) -> None:
+        super().draw(delta)
         if delta.events:
             self._detail()
 

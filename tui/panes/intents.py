@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from tui.barman.info import Info
 from tui.cnpg.manifest import Key, Kind
 
 
@@ -47,3 +48,48 @@ class HappeningsWanted(Message):
         self.kind = kind
         self.key = key
         self.uid = uid
+
+
+class ScheduleWish(Message):
+    """Something is wanted of a ScheduledBackup; the wishes below say what."""
+
+    def __init__(self, key: Key) -> None:
+        super().__init__()
+        self.key = key
+
+
+class NewScheduleWanted(ScheduleWish):
+    """Write a new ScheduledBackup; ``key`` is the cluster it is for."""
+
+
+class EditScheduleWanted(ScheduleWish):
+    """Open this ScheduledBackup in the editor."""
+
+
+class SuspendWanted(ScheduleWish):
+    """Suspend this ScheduledBackup, or resume it if it is suspended."""
+
+
+class RunNowWanted(ScheduleWish):
+    """Take one on-demand backup of this ScheduledBackup's shape."""
+
+
+class DeleteScheduleWanted(ScheduleWish):
+    """Delete this ScheduledBackup."""
+
+
+class FindingsWanted(Message):
+    """Show what is wrong with the schedules of the whole fleet."""
+
+
+class BaseWanted(Message):
+    """Open the backup.info of a base backup."""
+
+    def __init__(self, url: str, info: Info) -> None:
+        super().__init__()
+        self.url = url
+        self.info = info
+
+
+class LookRequested(Message):
+    """Look into the buckets again now, thoroughly."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.widgets import Static
 
 from tui import words
@@ -17,17 +16,15 @@ from tui.cnpg.manifest import Key, Kind
 from tui.live.changes import EventType, Subject
 from tui.live.estate import Delta, Estate
 from tui.live.telling import countdown, told
+from tui.panes.pane import Clock, Pane
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.live_table import Cell, Column, LiveTable
 
-Clock = Callable[[], datetime]
 
-
-class TablePane(Vertical):
+class TablePane(Pane):
     """A pane around a LiveTable of one kind. Subclasses say the columns, the cells and the order."""
 
     KIND: ClassVar[Kind]
-    TITLE: ClassVar[str]
     COLUMNS: ClassVar[tuple[Column, ...]]
     EMPTY: ClassVar[str]
     TABLE: ClassVar[type[LiveTable[Key]]]
@@ -43,9 +40,7 @@ class TablePane(Vertical):
     ]
 
     def __init__(self, estate: Estate, clock: Clock, *, with_namespace: bool, pane_id: str) -> None:
-        super().__init__(id=pane_id)
-        self.estate = estate
-        self.clock = clock
+        super().__init__(estate, clock, pane_id=pane_id)
         self.with_namespace = with_namespace
         self.table = self.TABLE(self.columns, self._cells_of, empty=self.EMPTY)
         self.title_line = Static(classes="pane-title", markup=False)
@@ -93,7 +88,12 @@ class TablePane(Vertical):
     # -- what the app calls --------------------------------------------------------------------
 
     def show(self, delta: Delta) -> None:
-        """Draw what changed."""
+        """Draw what changed of this kind; other kinds are no business of this pane."""
+        if delta.kind == self.KIND:
+            self.draw(delta)
+
+    def draw(self, delta: Delta) -> None:
+        """Draw a change of this pane's own kind."""
         if delta.feed_moved:
             self.tell()
         if not delta.events:

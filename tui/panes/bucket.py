@@ -1,0 +1,238 @@
+"""The bucket: what really lies there, how it grows, and where the WAL has holes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from tui import themes, words
+from tui.barman.info import Info
+from tui.live.changes import CannotLook
+from tui.live.estate import Delta, Estate
+from tui.panes import shelf
+from tui.panes.intents import BaseWanted, LookRequested
+from tui.panes.pane import Clock, Pane
+from tui.panes.shelf import Line, LineKey
+from tui.verdict import growth
+from tui.verdict.growth import R2, Growth
+from tui.verdict.witnesses import Film, NotKnown
+from tui.widgets import growth_line
+from tui.widgets.live_table import Cell, Column, LiveTable
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class _Outline(LiveTable[LineKey]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "open, close", id="bucket.open"),
+    ]
+
+
+class BucketPane(Pane):
+    """An outline of every place the clusters archive to."""
+
+    TITLE = "Bucket"
+    COLUMNS = (
+        Column("WHAT", flexible=True, min_width=24),
+        Column("COUNT", max_width=14, align="right", rank=1),
+        Column("SIZE", max_width=11, align="right"),
+        Column("NEWEST", max_width=8, align="right"),
+        Column("STATE", max_width=60),
+    )
+    EMPTY = "No cluster here archives to a store that can be looked into."
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right_square_bracket", "hole(1)", "next hole", key_display="]", id="bucket.hole"),
+        Binding(
+            "left_square_bracket", "hole(-1)", "hole before", show=False, id="bucket.hole_before"
+        ),
+        Binding("c", "copy", "copy s3:// URL", id="bucket.copy"),
+        Binding("r", "look", "look now", id="bucket.look"),
+    ]
+
+    def __init__(self, estate: Estate, clock: Clock, *, pane_id: str) -> None:
+        super().__init__(estate, clock, pane_id=pane_id)
+        self.table = _Outline(self.COLUMNS, self._cells_of, empty=self.EMPTY)
+        self.title_line = Static(classes="pane-title", markup=False)
+        self.state_line = Static(classes="pane-state", markup=False)
+        self.detail = Static(classes="detail", markup=False)
+        self.opened: set[LineKey] = set()
+        self.closed: set[LineKey] = set()
+        self.lines: dict[LineKey, Line] = {}
+
+    def compose(self) -> ComposeResult:
+        yield self.title_line
+        yield self.state_line
+        yield self.table
+        yield self.detail
+
+    def on_mount(self) -> None:
+        self.redraw()
+
+    def show(self, delta: Delta) -> None:
+        if delta.place is not None or delta.clusters:
+            self.redraw()
+
+    def tick(self) -> None:
+        self.table.tick()
+        self._title()
+
+    def redraw(self) -> None:
+        """Work out the outline anew and put it into the table."""
+        now = self.clock()
+        opened = (self.opened | shelf.default_open(self.estate)) - self.closed
+        before = self.lines
+        self.lines = {line.key: line for line in shelf.lines(self.estate, opened, now)}
+        self.table.set_keys(self.lines)
+        self.table.refresh_keys([key for key in self.lines if before.get(key) != self.lines[key]])
+        self._title()
+        self._detail()
+
+    @property
+    def current(self) -> Line | None:
+        """The line under the cursor."""
+        key = self.table.cursor_key
+        return None if key is None else self.lines.get(key)
+
+    def _title(self) -> None:
+        said = [
+            f"{place}: {shelf.sweep_said(state, self.clock())[0]}"
+            for place, state in self.estate.archives.sweeps.items()
+            if isinstance(state, CannotLook)
+        ]
+        self.title_line.update(self.TITLE)
+        self.state_line.update("\n".join(said))
+        self.state_line.display = bool(said)
+
+    def _cells_of(self, key: LineKey) -> tuple[Cell, ...]:
+        line = self.lines[key]
+        mark = ("v " if self._is_open(key) else "> ") if line.opens else "  "
+        state: Cell = line.state
+        if line.level is not None:
+            state = themes.graded(line.level, line.state)
+        return (
+            "  " * line.depth + mark + line.name,
+            line.count,
+            words.size(line.size) if line.size is not None else "",
+            words.ago(line.newest, self.clock()) if line.newest else "",
+            state,
+        )
+
+    def _is_open(self, key: LineKey) -> bool:
+        return key not in self.closed and (key in self.opened or key[0] == "place")
+
+    def _detail(self) -> None:
+        line = self.current
+        self.detail.update(self._about(line) if line else "")
+        self.detail.display = line is not None
+
+    def _about(self, line: Line) -> str:
+        """Growth of a server, or the whole state of any other line."""
+        now = self.clock()
+        film = self.estate.archives.film(line.place, line.server) if line.server else NotKnown("")
+        if line.key[0] == "server" and isinstance(film, Film):
+            size = film.continuity.segment_size
+            return "\n".join(told(growth.of(film.server, now=now, segment_size=size), now))
+        if line.is_hole and isinstance(film, Film):
+            return _hole_in_words(line, film, now)
+        return "\n".join(part for part in (line.url, line.state) if part)
+
+    @on(LiveTable.Highlighted)
+    def _moved(self, event: LiveTable.Highlighted[LineKey]) -> None:
+        event.stop()
+        self._detail()
+
+    @on(LiveTable.Selected)
+    def _chosen(self, event: LiveTable.Selected[LineKey]) -> None:
+        event.stop()
+        line = self.lines[event.key]
+        if line.opens:
+            self._toggle(line.key)
+        elif line.key[0] == "base":
+            self._open_base(line)
+
+    def _open_base(self, line: Line) -> None:
+        id_ = line.key[-1]
+        fold = self.estate.archives.folds.get(line.place)
+        info = fold.infos.get(line.server, {}).get(id_) if fold else None
+        if isinstance(info, Info):
+            self.post_message(BaseWanted(line.url, info))
+
+    def _toggle(self, key: LineKey) -> None:
+        if self._is_open(key):
+            self.closed.add(key)
+            self.opened.discard(key)
+        else:
+            self.opened.add(key)
+            self.closed.discard(key)
+        self.redraw()
+        self.table.refresh_keys([key])
+
+    def action_hole(self, step: int) -> None:
+        """Go to the next hole: open servers and timelines show theirs."""
+        keys = list(self.lines)
+        holes = [at for at, key in enumerate(keys) if self.lines[key].is_hole]
+        if not holes or self.table.cursor_key is None:
+            self.notify("No hole among the open lines: open a server and its timelines (enter)")
+            return
+        at = keys.index(self.table.cursor_key)
+        ahead = [hole for hole in holes if (hole - at) * step > 0]
+        wrapped = holes[0] if step > 0 else holes[-1]
+        nearest = (min(ahead) if step > 0 else max(ahead)) if ahead else wrapped
+        self.table.cursor_key = keys[nearest]
+        self._detail()
+
+    def action_copy(self) -> None:
+        """Copy by OSC 52: the terminal does it, also over SSH."""
+        if self.current is not None and self.current.url:
+            self.app.copy_to_clipboard(self.current.url)
+            self.notify(f"copied {self.current.url}", markup=False)
+
+    def action_look(self) -> None:
+        self.post_message(LookRequested())
+
+
+def told(grown: Growth, now: datetime) -> list[str]:
+    """Growth in a few lines: 24 hours, 30 days, the rate, and what it comes to."""
+    hours = growth.series(grown.hours, now, HOUR, 24)
+    days = growth.series(grown.hours, now, DAY, 30)
+    day_line = growth_line.bars([bar.size for bar in days])
+    rate = f"{words.size(round(grown.now_per_hour.size))}/h now"
+    if grown.usual_per_hour is not None:
+        rate += f", {words.size(round(grown.usual_per_hour.size))} usual"
+    lines = [
+        f"24 h  {growth_line.bars([bar.size for bar in hours])}  {rate}",
+        f"30 d  {day_line}  {_per_day(grown)}",
+    ]
+    ahead = [
+        f"{words.size(round(size))} in {count} days (${R2.month(size):.2f}/month on R2)"
+        for count in (7, 30)
+        if (size := growth.forecast(grown, now, count, None)) is not None
+    ]
+    if ahead:
+        lines.append("without retention  " + ", ".join(ahead))
+    if grown.compression_ratio is not None:
+        lines.append(f"WAL compressed {grown.compression_ratio:.1f} to 1")
+    return lines
+
+
+def _per_day(grown: Growth) -> str:
+    if grown.per_day is None:
+        return "too young to say"
+    trend = f", {grown.trend:+.0%} on the week before" if grown.trend is not None else ""
+    return f"+{words.size(round(grown.per_day))}/day{trend}"
+
+
+def _hole_in_words(line: Line, film: Film, now: datetime) -> str:
+    for piece in film.continuity.pieces:
+        if f"{piece.first} .. {piece.last}" == line.name and piece.since and piece.until:
+            since, until = words.moment(piece.since, now), words.moment(piece.until, now)
+            count = words.counted(piece.count, "segment")
+            return f"{count} {piece.word.value}: no moment from {since} to {until} can be reached"
+    return f"{line.name}: {line.state}"
