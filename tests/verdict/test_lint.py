@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ def codes(schedule: ScheduledBackup, around: Around | None = None) -> list[str]:
 
 
 def test_a_sound_schedule_has_no_findings() -> None:
-    around = Around(a_cluster(), clusters_known=True, backups=(a_child(),), live=True)
+    around = Around(a_cluster(), clusters_known=True, children=(a_child(),), live=True)
     assert found(NIGHTLY, around) == ()
 
 
@@ -103,7 +103,7 @@ def test_two_schedules_at_one_moment_are_told_where_and_when() -> None:
 def test_a_schedule_that_falls_into_the_others_backup_collides_with_it() -> None:
     quarter_past = replace(WEEKLY, schedule="0 15 2 * * *")
     assert codes(NIGHTLY, Around(siblings=(quarter_past,))) == []
-    slow = Around(siblings=(quarter_past,), backups=(a_child(),))
+    slow = Around(siblings=(quarter_past,), usual=timedelta(minutes=30))
     assert codes(NIGHTLY, slow) == ["collision"]
 
 
@@ -114,7 +114,7 @@ def test_schedules_apart_do_not_collide(other: str) -> None:
 
 def test_an_interval_shorter_than_a_backup_takes_is_a_warning() -> None:
     often = replace(NIGHTLY, schedule="0 */20 * * * *")
-    finding = found(often, Around(backups=(a_child(),)))[0]
+    finding = found(often, Around(usual=timedelta(minutes=30)))[0]
     assert (finding.severity, finding.code) == (Severity.WARNING, "interval")
     assert "every 20m, but a backup of pg usually takes 30m" in finding.sentence
 
@@ -135,7 +135,7 @@ def test_what_only_a_server_knows_is_left_out_of_files(fields: dict[str, Any], c
 def test_a_stuck_backup_is_an_error_of_its_schedule() -> None:
     stuck = a_child(phase="pending")
     late = replace(NIGHTLY, last_check=at("2026-11-21T02:00:00"))
-    assert "blocked" in codes(late, Around(backups=(stuck,), live=True))
+    assert "blocked" in codes(late, Around(children=(stuck,), live=True))
 
 
 def test_a_protected_cluster_without_a_schedule_is_found() -> None:

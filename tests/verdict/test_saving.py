@@ -20,7 +20,7 @@ CHECKED = replace(NIGHTLY, last_check=at("2026-11-22T10:31:07"))
 
 def remarks(before: ScheduledBackup | None, after: ScheduledBackup, *backups: Backup) -> list[str]:
     outlook = firing.outlook(after, firing.children(after, backups), NOW, UTC)
-    said = saving.on_save(before, after, Around(backups=backups), NOW, UTC, outlook)
+    said = saving.on_save(before, after, Around(children=backups), NOW, UTC, outlook)
     return [remark.text for remark in said]
 
 
@@ -43,7 +43,7 @@ def test_resuming_fires_at_once_where_a_slot_was_missed() -> None:
 
 def test_an_edit_that_fires_nothing_says_when_the_next_run_is() -> None:
     assert remarks(CHECKED, replace(CHECKED, schedule="0 0 3 * * *")) == [
-        "saving it fires nothing; next run 23 Nov 03:00:00Z, in 12h"
+        "fires nothing; next run 23 Nov 03:00:00Z, in 12h"
     ]
 
 

@@ -62,8 +62,10 @@ class Around:
     """Whether all Clusters were looked at, so that None means there is none."""
     siblings: tuple[ScheduledBackup, ...] = ()
     """The other schedules of its cluster."""
-    backups: tuple[Backup, ...] = ()
-    """The Backups of its cluster."""
+    children: tuple[Backup, ...] = ()
+    """The Backups it made."""
+    usual: timedelta | None = None
+    """How long a Backup of its cluster usually takes."""
     live: bool = False
     """Whether all this is what a server says now, not what a file wants."""
 
@@ -87,8 +89,7 @@ def lint(
     schedule: ScheduledBackup, around: Around, now: datetime, zone: tzinfo
 ) -> tuple[Finding, ...]:
     """Everything found about one schedule, worst first; ``zone`` is the operator's."""
-    children = firing.children(schedule, around.backups)
-    outlook = firing.outlook(schedule, children, now, zone, count=_LOOKED_AT)
+    outlook = firing.outlook(schedule, around.children, now, zone, count=_LOOKED_AT)
     case = _Case(schedule, outlook, around, now, zone)
     found = [
         Finding(told.severity, told.code, schedule.key, told.sentence, told.remedy)
@@ -96,6 +97,11 @@ def lint(
         for told in rule(case)
     ]
     return tuple(sorted(found, key=_worst_first))
+
+
+def warning(judgement: cron.Judgement) -> str:
+    """What to know before a text is saved that is accepted and hardly meant; ``""`` if nothing."""
+    return next((f"{told.sentence}. Better: {told.remedy}" for told in _judged(judgement)), "")
 
 
 def unscheduled(cluster: Cluster, siblings: Iterable[ScheduledBackup]) -> Finding | None:
@@ -117,7 +123,13 @@ def _worst_first(finding: Finding) -> tuple[int, str]:
 
 def _text(case: _Case) -> Iterator[_Told]:
     """What the schedule's text alone shows."""
-    judgement = case.outlook.judgement
+    yield from _judged(case.outlook.judgement)
+    if case.outlook.never:
+        said = case.outlook.judgement.description
+        yield _Told(Severity.WARNING, "never", said, "name a date that exists")
+
+
+def _judged(judgement: cron.Judgement) -> Iterator[_Told]:
     if isinstance(judgement.reading, cron.Refusal):
         remedy = judgement.reading.hint
         if judgement.unix:
@@ -137,8 +149,6 @@ def _text(case: _Case) -> Iterator[_Told]:
             "put at the wrong end?",
             f"write {judgement.padding.fixed}; if every hour is meant, write the hours as 0-23",
         )
-    if case.outlook.never:
-        yield _Told(Severity.WARNING, "never", judgement.description, "name a date that exists")
 
 
 def _misread(judgement: cron.Judgement) -> _Told:
@@ -246,8 +256,7 @@ def _now(case: _Case) -> Iterator[_Told]:
         yield _Told(Severity.NOTE, "suspended", f"suspended: nothing fires{resumed}", "resume it")
     if not case.around.live:
         return
-    children = firing.children(schedule, case.around.backups)
-    stands = schedules.standing(schedule, children, case.now, case.zone)
+    stands = schedules.standing(schedule, case.around.children, case.now, case.zone)
     word = stands.word.split()[0]
     if stands.level is Level.FAILING and word in ("blocked", "overdue"):
         yield _Told(Severity.ERROR, word, stands.sentence, stands.advice)
@@ -261,7 +270,7 @@ def _now(case: _Case) -> Iterator[_Told]:
 
 
 def _interval(case: _Case) -> Iterator[_Told]:
-    usual = schedules.usual_duration(case.around.backups)
+    usual = case.around.usual
     shortest = shortest_interval(case.outlook.runs)
     if usual is None or shortest is None or shortest >= usual:
         return
@@ -275,7 +284,7 @@ def _interval(case: _Case) -> Iterator[_Told]:
 
 
 def _collisions(case: _Case) -> Iterator[_Told]:
-    usual = schedules.usual_duration(case.around.backups) or timedelta(0)
+    usual = case.around.usual or timedelta(0)
     for sibling in case.around.siblings:
         met = collision(case.outlook, sibling, case.now, case.zone, usual)
         if met is None:

@@ -64,13 +64,14 @@ def _firing(
     elif outlook.at_once is not None:
         yield Remark(Level.DEGRADED, f"fires a backup at once: {_why_at_once(after, outlook, now)}")
     elif outlook.never:
-        yield Remark(Level.FAILING, f"it never fires: {outlook.judgement.description}")
+        why = outlook.judgement.description.removeprefix("never: ")
+        yield Remark(Level.FAILING, f"it never fires: {why}")
     elif outlook.runs:
         wait = outlook.runs[0] - now
         first = "first" if before is None else "next"
         yield Remark(
             Level.PROTECTED,
-            f"saving it fires nothing; {first} run {words.moment(outlook.runs[0], now)}, "
+            f"fires nothing; {first} run {words.moment(outlook.runs[0], now)}, "
             f"in {words.age(wait)}",
         )
     if after.immediate and after.last_check is not None:
@@ -106,8 +107,7 @@ def _shape(after: ScheduledBackup, outlook: Outlook, around: Around) -> Iterator
 
 
 def _company(outlook: Outlook, around: Around, now: datetime, zone: tzinfo) -> Iterator[Remark]:
-    usual = schedules.usual_duration(around.backups)
-    shortest = lint.shortest_interval(outlook.runs)
+    usual, shortest = around.usual, lint.shortest_interval(outlook.runs)
     if usual and shortest and shortest < usual:
         yield Remark(
             Level.DEGRADED,
