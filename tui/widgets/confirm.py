@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, Input, Static
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Proposal:
     warnings: tuple[str, ...] = ()
     choices: tuple[tuple[str, str, str], ...] = ()
     """Key, name and present value of each choice."""
+    typed: str = ""
+    """What has to be typed before yes counts, for what cannot be taken back."""
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -51,6 +54,9 @@ class ConfirmScreen(ModalScreen[bool]):
         self._warnings = Static(markup=False)
         self._document = Static(markup=False)
         self._rehearsal = Static(markup=False)
+        self._typed = Input(placeholder=f"type {proposal.typed} to go on", compact=True)
+        self._typed.display = bool(proposal.typed)
+        self._typed.cursor_blink = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="confirm"):
@@ -59,9 +65,12 @@ class ConfirmScreen(ModalScreen[bool]):
                 yield self._rehearsal
                 yield self._warnings
                 yield self._document
+            yield self._typed
             yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
+        if self.proposal.typed:
+            self._typed.focus()
         self.redraw()
 
     def propose(self, proposal: Proposal) -> None:
@@ -96,14 +105,30 @@ class ConfirmScreen(ModalScreen[bool]):
             return Content.styled(f"dry run: refused. {self.refusal}", "$text-error")
         return Content.styled("dry run: the server accepts it", "$text-success")
 
+    @property
+    def ready(self) -> bool:
+        """Whether yes counts: the dry run went well, and what had to be typed is."""
+        typed = self._typed.value.strip() == self.proposal.typed
+        return self.rehearsed and not self.refusal and typed
+
+    @on(Input.Changed)
+    def _typing(self, event: Input.Changed) -> None:
+        event.stop()
+        self.refresh_bindings()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_yes()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Yes is greyed until the dry run went well."""
+        """Yes is greyed until it counts."""
         if action == "yes":
-            return True if self.rehearsed and not self.refusal else None
+            return True if self.ready else None
         return True
 
     def action_yes(self) -> None:
-        if self.rehearsed and not self.refusal and not self._answered:
+        if self.ready and not self._answered:
             self._answered = True
             self.dismiss(True)
 
