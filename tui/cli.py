@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     _look(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _report_parser(commands)
+    _archive_parser(commands)
     _demo_parser(commands)
     return parser
 
@@ -79,6 +80,37 @@ def _report_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     _where(parser)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.set_defaults(command=_report)
+
+
+def _archive_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "archive",
+        help="what lies in the bucket, and whether the WAL is whole",
+        description="Exit codes: 0 whole, 1 late or incomplete, 2 holes or no usable base backup, "
+        "3 could not look.",
+    )
+    parser.add_argument(
+        "target",
+        nargs="?",
+        metavar="CLUSTER|s3://BUCKET/PATH/SERVER",
+        help="a Cluster (the only one if left out), or the place itself",
+    )
+    parser.add_argument(
+        "--endpoint-url", metavar="URL", default="", help="the store of an s3:// URL; AWS without"
+    )
+    _keys(parser)
+    _where(parser)
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.set_defaults(command=_archive)
+
+
+def _keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--s3-credentials",
+        metavar="ORDER",
+        default="secret,environment",
+        help="where to look for keys, in order: secret, environment, profile:NAME (%(default)s)",
+    )
 
 
 def _demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -128,11 +160,33 @@ def _demo(options: argparse.Namespace) -> int:
     @asynccontextmanager
     async def opener(_: Flags) -> AsyncIterator[Connection]:
         async with demo.Sandbox(options.scenario, options.speed) as exports:
-            flags = connect.Flags(kubeconfig=exports["KUBECONFIG"], all_namespaces=True)
+            flags = connect.Flags(
+                kubeconfig=exports["KUBECONFIG"], all_namespaces=True, remember=False
+            )
             async with connect.open_wire(flags) as wire:
                 yield wire
 
     return _run(options, connect.Flags(all_namespaces=True), opener)
+
+
+def _archive(options: argparse.Namespace) -> int:
+    from tui import archive_report  # late: only this command needs boto3 and no screen
+    from tui.wire import credentials
+    from tui.wire.kubeconfig import Where
+
+    try:
+        sources = credentials.order(options.s3_credentials)
+    except ValueError as error:
+        print(f"cnpg-tui: --s3-credentials: {error}", file=sys.stderr)
+        return archive_report.CANNOT_LOOK
+    where = Where(options.kubeconfig, options.context, options.namespace, options.all_namespaces)
+    request = archive_report.Request(options.target, options.endpoint_url, where, sources)
+    return archive_report.run(
+        request,
+        output=options.output,
+        write=print,
+        complain=lambda text: print(text, file=sys.stderr),
+    )
 
 
 def _is_terminal() -> bool:

@@ -138,7 +138,8 @@ class Sweep:
             while True:
                 self._asked.clear()
                 try:
-                    await self._rest(await self._look_once())
+                    await self._look_once()
+                    await self._wait(self._interval * self._random.uniform(0.8, 1.2))
                 except faults.Fault as fault:
                     await self._recover(fault)
                 except Exception as bug:  # noqa: BLE001
@@ -155,12 +156,12 @@ class Sweep:
         """Look once, thoroughly, and tell; for whoever does not :meth:`run`. Raises ``faults.Fault``."""
         self._insisted = True
         try:
-            return await self._look_once()
+            return await self._look_once(describe=False)
         finally:
             self._silence()
             await self._let_go()
 
-    async def _look_once(self) -> Requests:
+    async def _look_once(self, *, describe: bool = True) -> Requests:
         """One look at everything that is wanted; what it cost."""
         bucket = await self._opened()
         loop = asyncio.get_running_loop()
@@ -195,7 +196,7 @@ class Sweep:
         self._interval = self._next_interval(changed=changed)
         spent = bucket.requests - before
         self._tell_looked(spent)
-        if insisted:
+        if insisted and describe:
             await self._describe(bucket)
         return spent
 
@@ -228,9 +229,6 @@ class Sweep:
         if bucket is not None:
             self._spent += bucket.requests
             await bucket.close()
-
-    async def _rest(self, _: Requests) -> None:
-        await self._wait(self._interval * self._random.uniform(0.8, 1.2))
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -90,6 +90,10 @@ class Head:
     etag: str
 
 
+class NoKeys(faults.Misconfigured):
+    """There are no credentials where they were looked for."""
+
+
 class Bucket:
     """One bucket, as one identity. Every method may raise ``faults.Fault`` and be cancelled."""
 
@@ -109,7 +113,7 @@ class Bucket:
     ) -> Bucket:
         """Prepare to talk to the store; nothing is sent. ``ca`` is a bundle in PEM.
 
-        Raises ``faults.Misconfigured`` for an endpoint that is none and where no credentials are.
+        Raises :class:`NoKeys`, and ``faults.Misconfigured`` for an endpoint that is none.
         """
         return await asyncio.to_thread(cls._open, place, keys, region, ca)
 
@@ -392,7 +396,7 @@ def _translated(call: Call, spent: _Spent) -> Iterator[None]:
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         raise s3_faults.unreachable(call, type(error).__name__, str(error)) from error
     except (exceptions.BotoCoreError, ValueError) as error:
-        raise s3_faults.misconfigured(call, _why_not_sent(call, error)) from error
+        raise _not_sent(call, error) from error
     except OSError as error:
         raise s3_faults.unreachable(call, type(error).__name__, "") from error
 
@@ -418,21 +422,22 @@ def _told(call: Call, error: exceptions.ClientError, last: _Last) -> faults.Faul
     return s3_faults.refused(call, reply)
 
 
-def _why_not_sent(call: Call, error: Exception) -> str:
+def _not_sent(call: Call, error: Exception) -> faults.Misconfigured:
     match error:
         case exceptions.ProfileNotFound():
-            return f"there is no {call.identity} in the AWS configuration"
+            return NoKeys(f"there is no {call.identity} in the AWS configuration")
         case exceptions.PartialCredentialsError():
-            return f"the credentials are incomplete ({call.identity})"
+            return NoKeys(f"the credentials are incomplete ({call.identity})")
         case exceptions.NoCredentialsError():
-            return f"there are no credentials ({call.identity})"
+            return NoKeys(f"there are no credentials ({call.identity})")
         case exceptions.ParamValidationError():
             bucket = words.clean(call.place.bucket)
-            return f"{bucket!r} is no name a bucket can have. Check destinationPath"
+            why = f"{bucket!r} is no name a bucket can have. Check destinationPath"
         case ValueError() if "endpoint" in str(error).lower():
-            return (
+            why = (
                 f"{call.endpoint!r} is no URL of a store. endpointURL begins with https:// and holds "
                 "host and port only"
             )
         case _:
-            return f"the AWS library gave up ({type(error).__name__}, {call.identity})"
+            why = f"the AWS library gave up ({type(error).__name__}, {call.identity})"
+    return faults.Misconfigured(f"cannot {call}: {why}")

@@ -17,7 +17,7 @@ from tui import faults, words
 from tui.cnpg.location import Location
 from tui.cnpg.manifest import Key, Kind, Manifest
 from tui.cnpg.store import S3Credentials, SecretKey
-from tui.wire.bucket import Ambient, Bucket, Keys
+from tui.wire.bucket import Ambient, Bucket, Keys, NoKeys
 
 SECRETS = Kind("", "v1", "secrets", "Secret")
 
@@ -70,11 +70,7 @@ async def open_bucket(
         try:
             keys, region = await _keys(location, source, secrets)
             return await Bucket.open(location.place, keys, region=region, ca=ca)
-        except (_Unreadable, _NoKeys) as reason:
-            refusals.append(str(reason))
-        except faults.Misconfigured as reason:
-            if not isinstance(source, Ambient):
-                raise
+        except (_Unreadable, NoKeys) as reason:
             refusals.append(str(reason))
     raise faults.Misconfigured(
         f"no keys for {location.place}: {'; '.join(refusals)}. Choose where to look with "
@@ -90,7 +86,7 @@ async def _keys(
     if isinstance(source, Ambient):
         return source, ""
     if credentials is None:
-        raise _NoKeys("the ObjectStore refers to no Secret (s3Credentials)")
+        raise NoKeys("the ObjectStore refers to no Secret (s3Credentials)")
     region = await secrets.optional(credentials.region)
     if credentials.inherit_from_iam_role:
         # The pods' role; ours is whatever this machine has.
@@ -101,17 +97,13 @@ async def _keys(
 async def _from_secret(credentials: S3Credentials, secrets: _Secrets) -> Keys:
     key_id, secret = credentials.access_key_id, credentials.secret_access_key
     if key_id is None or secret is None:
-        raise _NoKeys("the ObjectStore names no accessKeyId or no secretAccessKey")
+        raise NoKeys("the ObjectStore names no accessKeyId or no secretAccessKey")
     return Keys(
         identity=f"secret {words.clean(key_id.secret)}",
         access_key_id=await secrets.value(key_id),
         secret_access_key=await secrets.value(secret),
         session_token=await secrets.optional(credentials.session_token),
     )
-
-
-class _NoKeys(Exception):
-    """This source has none."""
 
 
 class _Unreadable(Exception):

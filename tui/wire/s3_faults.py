@@ -94,11 +94,6 @@ def unreachable(call: Call, kind: str, text: str) -> faults.Fault:
     return faults.Unreachable(f"cannot {call}: {why}")
 
 
-def misconfigured(call: Call, why: str) -> faults.Misconfigured:
-    """The fault for what could not even be sent."""
-    return faults.Misconfigured(f"cannot {call}: {why}")
-
-
 def redirected_for_ever(call: Call) -> faults.BadAnswer:
     """The store redirects to itself: botocore follows until Python's stack ends."""
     return faults.BadAnswer(
