@@ -112,12 +112,12 @@ class EndOfWatch(Exception):
 class Client:
     """Requests to one server under one bearer token (None: none is sent)."""
 
-    def __init__(self, url: str, token: str | None, trust: ssl.SSLContext | None) -> None:
+    def __init__(self, url: str, token: str | None, trust: ssl.SSLContext) -> None:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._session = aiohttp.ClientSession(
             url,
             headers=headers,
-            connector=aiohttp.TCPConnector(ssl=trust or True),
+            connector=aiohttp.TCPConnector(ssl=trust),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=DEADLINE),
             read_bufsize=2**22,  # the longest line of a watch we can read, half of it
         )

@@ -9,10 +9,12 @@ import ssl
 from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tests.apiserver.client import BARMAN_CLOUD, CNPG, Body, Client
 from tui.sandbox import apiserver as sandbox
+from tui.sandbox.tls import self_made
 
 if TYPE_CHECKING:
     from tests.apiserver.server import KubeApiServer
@@ -59,8 +61,8 @@ class Server(ABC):
 
     @property
     @abstractmethod
-    def ca(self) -> bytes | None:
-        """The certificate (PEM) that vouches for the server; None where it speaks plain HTTP."""
+    def ca(self) -> bytes:
+        """The certificate (PEM) that vouches for the server's."""
 
     @abstractmethod
     async def compact(self) -> None:
@@ -77,7 +79,7 @@ class Server(ABC):
 
     async def client(self, token: str | None) -> Client:
         """A client under this token, closed with the server."""
-        trust = None if self.ca is None else ssl.create_default_context(cadata=self.ca.decode())
+        trust = ssl.create_default_context(cadata=self.ca.decode())
         return await self._clients.enter_async_context(Client(self.url, token, trust))
 
     async def account(self, *rules: Rule, cluster_wide: bool = False) -> Account:
@@ -102,9 +104,8 @@ class Server(ABC):
 
     def kubeconfig(self, token: str) -> dict[str, Any]:
         """A complete kubeconfig whose one context, ``test``, is in the test's namespace."""
-        cluster = {"server": self.url}
-        if self.ca is not None:
-            cluster["certificate-authority-data"] = base64.b64encode(self.ca).decode()
+        authority = base64.b64encode(self.ca).decode()
+        cluster = {"server": self.url, "certificate-authority-data": authority}
         context = {"cluster": "test", "user": "test", "namespace": self.namespace}
         return {
             "apiVersion": "v1",
@@ -163,13 +164,17 @@ class Sandbox(Server):
     """A sandbox server of this test's own."""
 
     name = "sandbox"
-    ca = None
 
     def __init__(self) -> None:
         super().__init__()
         self._admin = sandbox.User("admin", _fresh("token"), sandbox.EVERYTHING)
-        self.server = sandbox.ApiServer(users=(self._admin,))
+        # kubectl and every other client in Go sends a token over TLS only.
+        self.server = sandbox.ApiServer(users=(self._admin,), tls=_certificate())
         self._url = ""
+
+    @property
+    def ca(self) -> bytes:
+        return _certificate().ca
 
     @property
     def url(self) -> str:
@@ -232,6 +237,11 @@ async def may(client: Client, **attributes: str) -> bool:
     assert answer.status == 201, answer.text
     allowed: bool = answer.body["status"]["allowed"]
     return allowed
+
+
+@cache
+def _certificate() -> sandbox.Certificate:
+    return self_made()
 
 
 def _object(api_version: str, kind: str, name: str) -> Body:
