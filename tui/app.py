@@ -10,7 +10,8 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,20 +26,25 @@ from textual.widgets import Footer, Static
 
 from tui import connect, faults, themes
 from tui.cnpg.backup import Method
-from tui.cnpg.manifest import CLUSTERS, Key
+from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES, Key
 from tui.live.changes import Change
 from tui.live.estate import Delta, Estate
 from tui.live.following import Following
 from tui.live.orders import order as orders
 from tui.live.orders.back_up import BackUpNow, back_up_now
-from tui.live.orders.order import Done, NotDone, Refusal, Rehearsal
+from tui.live.orders.order import Done, NotDone, Order, Refusal, Rehearsal
 from tui.live.telling import told
 from tui.panes import intents
 from tui.panes.back_up import BackUpScreen
 from tui.panes.backup_detail import BackupDetail
 from tui.panes.backups import BackupsPane
+from tui.panes.base_detail import BaseDetail
+from tui.panes.bucket import BucketPane
 from tui.panes.clusters import ClustersPane
+from tui.panes.ordering import Desk
 from tui.panes.pane import Pane
+from tui.panes.schedule_editor import ScheduleEditor
+from tui.panes.schedules import SchedulesPane
 from tui.widgets.confirm import ConfirmScreen
 from tui.widgets.header_line import HeaderLine
 from tui.widgets.help import HelpScreen
@@ -70,6 +76,8 @@ class CnpgTui(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "pane('clusters')", "clusters", show=False, id="app.clusters"),
         Binding("2", "pane('backups')", "backups", show=False, id="app.backups"),
+        Binding("3", "pane('schedules')", "schedules", show=False, id="app.schedules"),
+        Binding("4", "pane('bucket')", "bucket", show=False, id="app.bucket"),
         Binding("R", "retry", "ask again now", show=False, id="app.retry"),
         Binding("question_mark", "help", "help", key_display="?", id="app.help"),
         Binding("q", "quit", "quit", id="app.quit"),
@@ -85,6 +93,7 @@ class CnpgTui(App[None]):
         read_only: bool = False,
         theme: str = "dark",
         log_file: Path | None = None,
+        operator_zone: tzinfo = UTC,
     ) -> None:
         super().__init__(ansi_color=True if theme == "plain" else None)
         self.animation_level = "none"  # a scroll that glides sends every frame over the line
@@ -96,6 +105,7 @@ class CnpgTui(App[None]):
         self.clock = clock
         self.read_only = read_only
         self.log_file = log_file
+        self.operator_zone = operator_zone
         self.estate = Estate()
         self.following = Following()
         self.wire: connect.Connection | None = None
@@ -104,7 +114,15 @@ class CnpgTui(App[None]):
         self.rail = Static(id="rail", markup=False)
         self.clusters = ClustersPane(self.estate, clock, with_namespace=several, pane_id="clusters")
         self.backups = BackupsPane(self.estate, clock, with_namespace=several, pane_id="backups")
-        self.panes: tuple[Pane, ...] = (self.clusters, self.backups)
+        self.schedules = SchedulesPane(
+            self.estate,
+            clock,
+            zone=operator_zone,
+            with_namespace=several,
+            pane_id="schedules",
+        )
+        self.bucket = BucketPane(self.estate, clock, pane_id="bucket")
+        self.panes: tuple[Pane, ...] = (self.clusters, self.backups, self.schedules, self.bucket)
         self.news = Static(id="news", markup=False)
 
     # -- first frame, then the wire ------------------------------------------------------------
@@ -150,8 +168,10 @@ class CnpgTui(App[None]):
         """A feed reports a fact: apply it, judge whom it touches, tell the panes."""
         delta = self.estate.apply(change)
         judged = self.estate.judge(delta.clusters, self.clock())
-        if delta:
-            self._tell(delta)
+        if self.wire is not None and delta.kind in (CLUSTERS, OBJECT_STORES):
+            self.wire.attend(self.estate.clusters(), self.estate.located())
+        if delta or judged:
+            self._tell(replace(delta, clusters=judged))
         if judged:
             self.clusters.judged(judged)
         if delta or judged:
@@ -161,7 +181,7 @@ class CnpgTui(App[None]):
         for pane in self.panes:
             pane.show(delta)
         for screen in self.screen_stack:
-            if isinstance(screen, BackupDetail):
+            if isinstance(screen, BackupDetail | ScheduleEditor):
                 screen.show(delta)
         for news in self.following.hear(delta.events):
             self._say(news.text, "information" if news.good else "error")
@@ -171,7 +191,7 @@ class CnpgTui(App[None]):
         for pane in self.panes:
             if pane.display:
                 pane.tick()
-        if isinstance(self.screen, BackupDetail):
+        if isinstance(self.screen, BackupDetail | ScheduleEditor):
             self.screen.tick()
         self._header()
 
@@ -219,7 +239,7 @@ class CnpgTui(App[None]):
         if await self.push_screen_wait(screen):
             await self._carry_out(screen.order, wire)
 
-    async def _carry_out(self, order: BackUpNow, wire: connect.Connection) -> None:
+    async def _carry_out(self, order: Order, wire: connect.Connection) -> None:
         self.following.ask(order.key)
         self._requested()
         outcome = await orders.carry_out(order, wire.port)
@@ -231,6 +251,29 @@ class CnpgTui(App[None]):
             self.following.drop(order.key)
             self._requested()
         self._say(outcome.why, "error")
+
+    @on(intents.ScheduleWish)
+    @on(intents.FindingsWanted)
+    @work(group="orders")
+    async def _about_schedules(self, event: intents.ScheduleWish | intents.FindingsWanted) -> None:
+        if len(self.screen_stack) > 1:
+            return
+        wire = self.wire
+        desk = Desk(
+            self,
+            self.estate,
+            self.clock,
+            self.operator_zone,
+            port=wire.port if wire else None,
+            context=wire.context if wire else "",
+            read_only=self.read_only,
+            follow=self._follow,
+        )
+        await desk.serve(event)
+
+    async def _follow(self, order: Order) -> None:
+        if self.wire is not None:
+            await self._carry_out(order, self.wire)
 
     def _requested(self) -> None:
         """Say what was asked for and has not shown up in the watch yet."""
@@ -245,7 +288,7 @@ class CnpgTui(App[None]):
 
     @on(intents.ClusterChosen)
     def _choose(self, event: intents.ClusterChosen) -> None:
-        for pane in (self.clusters, self.backups):
+        for pane in (self.clusters, self.backups, self.schedules):
             if not pane.table.has_focus:
                 pane.choose(event.cluster)
 
@@ -257,6 +300,14 @@ class CnpgTui(App[None]):
     @on(intents.DetailsWanted)
     def _details(self, event: intents.DetailsWanted) -> None:
         self.push_screen(BackupDetail(self.estate, event.backup, self.clock))
+
+    @on(intents.BaseWanted)
+    def _base(self, event: intents.BaseWanted) -> None:
+        self.push_screen(BaseDetail(event.url, event.info))
+
+    @on(intents.LookRequested)
+    def _look(self) -> None:
+        self.action_retry()
 
     @on(intents.HappeningsWanted)
     @work(exclusive=True, group="happenings")

@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tui import faults
 from tui.cnpg import backup, cluster, happening, schedule, store
+from tui.cnpg.cluster import Cluster
 from tui.cnpg.happening import Happening
+from tui.cnpg.location import Location
 from tui.cnpg.manifest import (
     BACKUPS,
     CLUSTERS,
@@ -29,9 +32,13 @@ from tui.cnpg.manifest import (
     Manifest,
     Odd,
 )
+from tui.live.attention import Attention
 from tui.live.changes import Change
 from tui.live.feeds import Feed
+from tui.live.inspection import Inspection
+from tui.live.look import Bucket, Memory
 from tui.live.orders.order import Port
+from tui.live.sweep import Sweep
 
 if TYPE_CHECKING:
     from tui.wire.kube import Kube
@@ -57,33 +64,44 @@ class Flags:
     context: str | None = None
     namespace: str | None = None
     all_namespaces: bool = False
+    s3_credentials: str = "secret,environment"
+    """Where to look for the keys of a store, in this order."""
+    remember: bool = True
+    """Whether full WAL folders are remembered on this machine, so as not to list them again."""
 
 
 class Connection:
     """An open wire: feeds that report, a port for orders, and questions asked now and then."""
 
-    def __init__(self, kube: Kube) -> None:
+    def __init__(self, kube: Kube, s3_credentials: str, memory: Memory | None) -> None:
         self._kube = kube
         self.context = kube.context
         self.namespace = kube.namespace
         self.port: Port = kube
-        self._feeds: list[Feed] = []
+        self._s3_credentials = s3_credentials
+        self._report: Callable[[Change], None] = lambda _: None
+        self._chance = Random()  # noqa: S311 - spreads retries, keeps no secret
+        self._memory = memory
+        self._feeds = [
+            Feed(kind, kube.namespace, kube, read, self._tell, clock=_utc_now, random=self._chance)
+            for kind, read in _READERS.items()
+        ]
+        self._inspection = Inspection(
+            kube.namespace, kube, self._tell, clock=_utc_now, random=self._chance
+        )
+        self._attention = Attention(self._sweep_of)
 
     async def run(self, report: Callable[[Change], None]) -> None:
-        """Run the feeds until cancelled. They never give up by themselves.
+        """Run the feeds, the inspection and the sweeps until cancelled. None gives up by itself.
 
         Raises ``faults.Misconfigured`` where the namespace to look at does not exist.
         """
-        chance = Random()  # noqa: S311 - spreads retries, keeps no secret
-        self._feeds = [
-            Feed(kind, self.namespace, self._kube, read, report, clock=_utc_now, random=chance)
-            for kind, read in _READERS.items()
-        ]
+        self._report = report
         missing: faults.Misconfigured | None = None
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(feed.run(), name=f"feed {feed.kind}") for feed in self._feeds
-            ]
+            stories = [feed.run() for feed in self._feeds]
+            stories += [self._inspection.run(), self._attention.run()]
+            tasks = [group.create_task(story) for story in stories]
             try:
                 await self.look_for_namespace()
             except faults.Misconfigured as why:
@@ -92,6 +110,31 @@ class Connection:
                     task.cancel()
         if missing is not None:
             raise missing
+
+    def attend(self, clusters: Iterable[Cluster], locations: Iterable[Location]) -> None:
+        """Inspect these clusters and look into these locations, and no others."""
+        self._inspection.want({cluster.key: cluster.primary for cluster in clusters})
+        self._attention.turn_to(locations)
+
+    def _tell(self, change: Change) -> None:
+        self._report(change)
+
+    def _sweep_of(self, where: Location) -> Sweep:
+        return Sweep(
+            where.place,
+            partial(self._open_bucket, where),
+            self._tell,
+            memory=self._memory,
+            clock=_utc_now,
+            random=self._chance,
+        )
+
+    async def _open_bucket(self, where: Location) -> Bucket:
+        # The S3 client takes a third of a second to import: only who looks into a bucket pays.
+        credentials: Any = await asyncio.to_thread(importlib.import_module, "tui.wire.credentials")
+        sources = credentials.order(self._s3_credentials)
+        bucket: Bucket = await credentials.open_bucket(where, sources, self._kube)
+        return bucket
 
     async def look_for_namespace(self) -> None:
         """Raise ``faults.Misconfigured`` if the server says that the namespace does not exist."""
@@ -104,9 +147,11 @@ class Connection:
             _log.info("the namespace was not looked for: %s", fault)  # the feeds will say why
 
     def retry(self) -> None:
-        """Wake every feed that waits for its next try."""
+        """Ask everybody again now."""
         for feed in self._feeds:
             feed.retry()
+        self._inspection.look_now()
+        self._attention.look_now()
 
     async def happenings(self, key: Key, uid: str) -> tuple[Happening, ...]:
         """The Kubernetes Events about an object, newest last. Raises ``faults.Fault``."""
@@ -137,10 +182,13 @@ async def open_wire(flags: Flags) -> AsyncIterator[Connection]:
         all_namespaces=flags.all_namespaces,
     )
     gateway: Kube = await kube.Kube.open(where)
+    memory: Any = await _remembered() if flags.remember else None
     try:
-        yield Connection(gateway)
+        yield Connection(gateway, flags.s3_credentials, memory)
     finally:
         await gateway.close()
+        if memory is not None:
+            memory.close()
 
 
 def _happening(source: Manifest) -> Happening:
@@ -149,6 +197,11 @@ def _happening(source: Manifest) -> Happening:
         return happening.read(source)
     except Odd as odd:
         return Happening("", "unreadable", str(odd), "", None, 1)
+
+
+async def _remembered() -> Any:
+    memory: Any = await asyncio.to_thread(importlib.import_module, "tui.wire.memory")
+    return memory.Memory()
 
 
 def _utc_now() -> datetime:

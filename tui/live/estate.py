@@ -232,6 +232,14 @@ class Estate:
         found = self.tables[CLUSTERS].get(key)
         return found if isinstance(found, Cluster) else None
 
+    def clusters(self) -> Iterable[Cluster]:
+        """Every readable Cluster."""
+        return (found for found in self.tables[CLUSTERS].values() if isinstance(found, Cluster))
+
+    def located(self) -> Iterable[Location]:
+        """Every place and server name that a cluster archives to."""
+        return (where for where in self.locations.values() if isinstance(where, Location))
+
     def backup(self, key: Key) -> Backup | None:
         """The readable Backup of that name, None if there is none."""
         found = self.tables[BACKUPS].get(key)

@@ -39,7 +39,7 @@ class BucketPane(Pane):
 
     TITLE = "Bucket"
     COLUMNS = (
-        Column("WHAT", flexible=True, min_width=24),
+        Column("WHAT", flexible=True, min_width=30),
         Column("COUNT", max_width=14, align="right", rank=1),
         Column("SIZE", max_width=11, align="right"),
         Column("NEWEST", max_width=8, align="right"),
@@ -65,6 +65,8 @@ class BucketPane(Pane):
         self.opened: set[LineKey] = set()
         self.closed: set[LineKey] = set()
         self.lines: dict[LineKey, Line] = {}
+        self._stale = True
+        """Whether something changed since the outline was drawn."""
 
     def compose(self) -> ComposeResult:
         yield self.title_line
@@ -77,6 +79,15 @@ class BucketPane(Pane):
 
     def show(self, delta: Delta) -> None:
         if delta.place is not None or delta.clusters:
+            self._stale = True
+            self._redraw_if_seen()
+
+    def on_show(self) -> None:
+        """The pane came to the front: draw what happened while nobody looked."""
+        self._redraw_if_seen()
+
+    def _redraw_if_seen(self) -> None:
+        if self._stale and self.display:
             self.redraw()
 
     def tick(self) -> None:
@@ -85,6 +96,7 @@ class BucketPane(Pane):
 
     def redraw(self) -> None:
         """Work out the outline anew and put it into the table."""
+        self._stale = False
         now = self.clock()
         opened = (self.opened | shelf.default_open(self.estate)) - self.closed
         before = self.lines

@@ -182,14 +182,32 @@ def _server_state(server: Server, users: list[Key], film: Film | None) -> tuple[
 def _bases(view: _View, server: Server, film: Film) -> Iterator[Line]:
     reaches = {reach.base: reach for reach in film.continuity.reaches}
     infos = view.fold.infos.get(server.name, {})
+    key = ("bases", str(view.place), server.name)
+    newest = max((reach.end_time for reach in reaches.values() if reach.end_time), default=None)
+    usable = len(film.continuity.usable)
+    yield Line(
+        key=key,
+        depth=2,
+        name="base/",
+        place=view.place,
+        server=server.name,
+        count=words.counted(len(server.bases), "backup"),
+        size=server.base_size,
+        newest=newest,
+        state=f"{usable} usable" if server.bases_listed else "not listed yet",
+        level=None if usable or not server.bases_listed else Level.FAILING,
+        url=f"{view.place}/{server.name}/base/",
+    )
+    if key not in view.opened:
+        return
     made_by = _made_by(view.estate, view.users(server.name))
     for base in sorted(server.bases.values(), key=lambda base: base.id, reverse=True):
         info = infos.get(base.id)
         state, level = _base_state(base, reaches.get(base.id), info, made_by.pop(base.id, None))
         yield Line(
             key=("base", str(view.place), server.name, base.id),
-            depth=2,
-            name=f"base/{base.id}",
+            depth=3,
+            name=base.id,
             place=view.place,
             server=server.name,
             count=", ".join(base.compressions) or "no data",
@@ -204,8 +222,8 @@ def _bases(view: _View, server: Server, film: Film) -> Iterator[Line]:
         if server.bases_listed:
             yield Line(
                 key=("gone", str(view.place), server.name, id_),
-                depth=2,
-                name=f"base/{id_}",
+                depth=3,
+                name=id_,
                 place=view.place,
                 server=server.name,
                 state=f"not in the bucket; Backup {backup} says completed",
