@@ -67,8 +67,12 @@ class Desk:
     follow: Callable[[Order], Awaitable[None]]
     """Carries out an order for a Backup, follows it and tells how it went."""
 
-    async def fulfil(self, wish: intents.ScheduleWish) -> None:
+    async def serve(self, wish: intents.ScheduleWish | intents.FindingsWanted) -> None:
         """Do what was wished for, as far as the user says yes."""
+        if isinstance(wish, intents.FindingsWanted):
+            found_here = findings(self.estate, self.clock(), self.zone)
+            await self._ask(FindingsScreen(found_here))
+            return
         if isinstance(wish, intents.NewScheduleWanted):
             await self._new(wish.key)
             return
@@ -85,10 +89,6 @@ class Desk:
                 await self._run_now(found)
             case intents.DeleteScheduleWanted():
                 await self._delete(found)
-
-    async def findings(self) -> None:
-        """Show what is wrong with all schedules."""
-        await self._ask(FindingsScreen(findings(self.estate, self.clock(), self.zone)))
 
     # -- the wishes ----------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from tui import themes, words
 from tui.cnpg import firing
+from tui.cnpg.backup import Backup
 from tui.cnpg.manifest import CLUSTERS, SCHEDULED_BACKUPS, Key, Unreadable
 from tui.cnpg.schedule import ScheduledBackup
 from tui.live.around import around, standing
@@ -121,10 +122,8 @@ class SchedulesPane(TablePane):
         return super().sort_value(subject, column)
 
     def show(self, delta: Delta) -> None:
-        """A Backup that ends or does not end, and a Cluster that comes or goes, matter here too."""
-        touched = {event.subject.key for event in delta.events if delta.kind == self.KIND}
-        for cluster in delta.clusters:
-            touched |= {schedule.key for schedule in self.estate.schedules_of(cluster)}
+        """A Backup that ends, or does not end, matters to its schedule."""
+        touched = {_about(event.subject) for event in delta.events}
         moved = self._judge(touched)
         super().show(delta)
         if moved and delta.kind != self.KIND:
@@ -235,6 +234,13 @@ class SchedulesPane(TablePane):
 def in_words(text: str) -> str:
     """What a schedule does, in the operator's reading."""
     return firing.judged(text).description
+
+
+def _about(subject: Subject) -> Key:
+    """The schedule that a change may concern: itself, or the one that made the Backup."""
+    if isinstance(subject, Backup):
+        return Key(subject.key.namespace, subject.schedule)
+    return subject.key
 
 
 def _outdated(stands: Standing, now: datetime) -> bool:
