@@ -124,6 +124,7 @@ class TablePane(Pane):
             for subject in self._in_order(self.estate.tables[self.KIND].values())
             if self.matches(subject) and self._passes(subject)
         ]
+        self.table.empty = self._why_empty()
         self.table.set_keys(shown)
         self._title(len(shown))
 
@@ -135,7 +136,16 @@ class TablePane(Pane):
         parts = [said.word, wait, said.sentence] if not said.well else []
         self.state_line.update("; ".join(part for part in parts if part))
         self.state_line.display = bool(parts)
+        self.table.empty = self._why_empty()
         self._title(self.table.row_count)
+
+    def _why_empty(self) -> str:
+        """An empty list is told apart from one that is not known and from one filtered away."""
+        if self.narrowed_to:
+            return f"Nothing matches /{self.narrowed_to}. esc shows all."
+        if self.estate.heard(self.KIND):
+            return self.EMPTY
+        return "Not known yet: the list has not arrived."
 
     # -- the rest is between the pane and its widgets ------------------------------------------
 
