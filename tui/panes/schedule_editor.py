@@ -94,6 +94,8 @@ class ScheduleEditor(Screen[Rebased | None]):
         self.clock, self.zone, self.local = clock, zone, local
         self._around: tuple[Key, Around] | None = None
         self._leaving = False
+        self._drawn = False
+        """Whether the form is there: the clock may tick before."""
         self._opened: dict[str, Any] = {}
         """The manifest the form stood for when it was opened; empty: none that is saved."""
 
@@ -159,6 +161,7 @@ class ScheduleEditor(Screen[Rebased | None]):
         # Changes that were carried over to another version are not saved yet.
         carried = self.before is not None and bool(schedule.changes(self.before, self.initial))
         self._opened = {} if carried else schedule.document(self.wanted)
+        self._drawn = True
         self._redraw()
 
     # -- what is written in the form -----------------------------------------------------------
@@ -221,7 +224,7 @@ class ScheduleEditor(Screen[Rebased | None]):
 
     def show(self, delta: Delta) -> None:
         """Something on the server changed; perhaps the very schedule."""
-        if delta.kind == OBJECT_STORES or not delta.events:
+        if delta.kind == OBJECT_STORES or not delta.events or not self._drawn:
             return
         self._around = None
         if delta.kind == SCHEDULED_BACKUPS and self.before is not None:
@@ -239,7 +242,8 @@ class ScheduleEditor(Screen[Rebased | None]):
 
     def tick(self) -> None:
         """A second went by."""
-        self._redraw()
+        if self._drawn:
+            self._redraw()
 
     # -- drawing -------------------------------------------------------------------------------
 

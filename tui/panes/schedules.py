@@ -66,9 +66,9 @@ class SchedulesPane(TablePane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit", show=False, id="schedules.edit_too"),
         Binding("n", "new", "new", id="schedules.new"),
-        Binding("space", "suspend", "suspend or resume", id="schedules.suspend"),
+        Binding("space", "suspend", "suspend", id="schedules.suspend", tooltip="or resume"),
         Binding("b", "run_now", "back up now", id="schedules.run_now"),
-        Binding("D", "delete", "delete", id="schedules.delete"),
+        Binding("D", "delete", "delete", show=False, id="schedules.delete"),
         Binding("l", "findings", "findings", id="schedules.findings"),
     ]
 
