@@ -48,6 +48,7 @@ from tui.panes.schedules import SchedulesPane
 from tui.widgets.confirm import ConfirmScreen
 from tui.widgets.header_line import HeaderLine
 from tui.widgets.help import HelpScreen
+from tui.widgets.prompt import Prompt
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +170,8 @@ class CnpgTui(App[None]):
         delta = self.estate.apply(change)
         judged = self.estate.judge(delta.clusters, self.clock())
         if self.wire is not None and delta.kind in (CLUSTERS, OBJECT_STORES):
-            self.wire.attend(self.estate.clusters(), self.estate.located())
+            for said in self.wire.attend(self.estate.clusters(), self.estate.located()):
+                self._say(said, "warning")
         if delta or judged:
             self._tell(replace(delta, clusters=judged))
         if judged:
@@ -304,6 +306,21 @@ class CnpgTui(App[None]):
     @on(intents.BaseWanted)
     def _base(self, event: intents.BaseWanted) -> None:
         self.push_screen(BaseDetail(event.url, event.info))
+
+    @on(intents.AcknowledgeWanted)
+    @work(group="orders")
+    async def _acknowledge(self, event: intents.AcknowledgeWanted) -> None:
+        loss = event.loss
+        question = (
+            f"{loss.first} .. {loss.last} is lost for good and shall not alarm any more. Why?"
+        )
+        why = await self.push_screen_wait(Prompt(question, "a word for whoever reads it next"))
+        if not why or self.wire is None:
+            return
+        try:
+            self.wire.acknowledge(event.place, event.server, loss, why)
+        except (ValueError, OSError) as unwritable:
+            self._say(f"not acknowledged: {unwritable}", "error")
 
     @on(intents.LookRequested)
     def _look(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,10 +18,11 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tui import faults
+from tui.barman.path import Loss
 from tui.cnpg import backup, cluster, happening, schedule, store
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.happening import Happening
-from tui.cnpg.location import Location
+from tui.cnpg.location import Location, Place
 from tui.cnpg.manifest import (
     BACKUPS,
     CLUSTERS,
@@ -33,12 +34,13 @@ from tui.cnpg.manifest import (
     Odd,
 )
 from tui.live.attention import Attention
-from tui.live.changes import Change
+from tui.live.changes import Change, LossesKnown
 from tui.live.feeds import Feed
 from tui.live.inspection import Inspection
-from tui.live.look import Bucket, Memory
+from tui.live.look import Bucket
 from tui.live.orders.order import Port
 from tui.live.sweep import Sweep
+from tui.wire.memory import Acknowledged, Losses, Memory
 
 if TYPE_CHECKING:
     from tui.wire.kube import Kube
@@ -90,6 +92,8 @@ class Connection:
             kube.namespace, kube, self._tell, clock=_utc_now, random=self._chance
         )
         self._attention = Attention(self._sweep_of)
+        self._losses = Losses()
+        self._recalled: set[tuple[Place, str]] = set()
 
     async def run(self, report: Callable[[Change], None]) -> None:
         """Run the feeds, the inspection and the sweeps until cancelled. None gives up by itself.
@@ -111,10 +115,33 @@ class Connection:
         if missing is not None:
             raise missing
 
-    def attend(self, clusters: Iterable[Cluster], locations: Iterable[Location]) -> None:
-        """Inspect these clusters and look into these locations, and no others."""
+    def attend(self, clusters: Iterable[Cluster], locations: Iterable[Location]) -> Iterator[str]:
+        """Inspect these clusters and look into these locations, and no others.
+
+        Yields a sentence for every acknowledged loss that cannot be recalled: it alarms again.
+        """
         self._inspection.want({cluster.key: cluster.primary for cluster in clusters})
-        self._attention.turn_to(locations)
+        wanted = tuple(locations)
+        self._attention.turn_to(wanted)
+        for where in wanted:
+            if (where.place, where.server) not in self._recalled:
+                self._recalled.add((where.place, where.server))
+                try:
+                    self._recall(where.place, where.server)
+                except ValueError as unreadable:
+                    yield str(unreadable)
+
+    def acknowledge(self, place: Place, server: str, loss: Loss, why: str) -> None:
+        """Keep in the user's data folder that this WAL is known to be lost.
+
+        Raises ValueError for a file that cannot be read, OSError for one that cannot be written.
+        """
+        self._losses.acknowledge(place, server, Acknowledged(loss, why, _utc_now()))
+        self._recall(place, server)
+
+    def _recall(self, place: Place, server: str) -> None:
+        known = frozenset(each.loss for each in self._losses.of(place, server))
+        self._tell(LossesKnown(place, server, known))
 
     def _tell(self, change: Change) -> None:
         self._report(change)
@@ -182,7 +209,7 @@ async def open_wire(flags: Flags) -> AsyncIterator[Connection]:
         all_namespaces=flags.all_namespaces,
     )
     gateway: Kube = await kube.Kube.open(where)
-    memory: Any = await _remembered() if flags.remember else None
+    memory = Memory() if flags.remember else None
     try:
         yield Connection(gateway, flags.s3_credentials, memory)
     finally:
@@ -197,11 +224,6 @@ def _happening(source: Manifest) -> Happening:
         return happening.read(source)
     except Odd as odd:
         return Happening("", "unreadable", str(odd), "", None, 1)
-
-
-async def _remembered() -> Any:
-    memory: Any = await asyncio.to_thread(importlib.import_module, "tui.wire.memory")
-    return memory.Memory()
 
 
 def _utc_now() -> datetime:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tui.barman.catalog import Catalog
 from tui.barman.continuity import Infos
-from tui.barman.path import Histories
+from tui.barman.path import Histories, Loss
 from tui.barman.s3 import Requests, Rule, Untold, Uploads
 from tui.cnpg.backup import Backup
 from tui.cnpg.cluster import Cluster
@@ -205,6 +205,15 @@ SweepFact: TypeAlias = Folded | Described | SweepMoved
 
 
 @dataclass(frozen=True, slots=True)
+class LossesKnown:
+    """What the user has acknowledged as lost under one server name: shown, but no alarm."""
+
+    place: Place
+    server: str
+    losses: frozenset[Loss]
+
+
+@dataclass(frozen=True, slots=True)
 class Inspected:
     """A cluster's Pods and its primary were asked how they are; what could not be heard says why."""
 
@@ -214,7 +223,7 @@ class Inspected:
     at: datetime
 
 
-Change: TypeAlias = Listed | Seen | FeedMoved | SweepFact | Inspected
+Change: TypeAlias = Listed | Seen | FeedMoved | SweepFact | LossesKnown | Inspected
 
 __all__ = [
     "Absent",
@@ -233,6 +242,7 @@ __all__ = [
     "Live",
     "Looked",
     "Looking",
+    "LossesKnown",
     "Polling",
     "Reconnecting",
     "Seen",

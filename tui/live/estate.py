@@ -39,6 +39,7 @@ from tui.live.changes import (
     Inspected,
     Listed,
     Live,
+    LossesKnown,
     Polling,
     Seen,
     Starting,
@@ -108,6 +109,8 @@ class Estate:
                 self.archives.folds[change.place] = change
             case SweepMoved():
                 self.archives.sweeps[change.place] = change.state
+            case LossesKnown():
+                self.archives.acknowledged[change.place, change.server] = change.losses
             case Described():
                 self.archives.described[change.place] = change
         return Delta(clusters=self._clusters_at(change.place), place=change.place)

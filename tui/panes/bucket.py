@@ -15,7 +15,7 @@ from tui.barman.info import Info
 from tui.live.changes import CannotLook
 from tui.live.estate import Delta, Estate
 from tui.panes import shelf
-from tui.panes.intents import BaseWanted, LookRequested
+from tui.panes.intents import AcknowledgeWanted, BaseWanted, LookRequested
 from tui.panes.pane import Clock, Pane
 from tui.panes.shelf import Line, LineKey
 from tui.verdict import growth
@@ -52,6 +52,7 @@ class BucketPane(Pane):
         Binding(
             "left_square_bracket", "hole(-1)", "hole before", show=False, id="bucket.hole_before"
         ),
+        Binding("A", "acknowledge", "acknowledge loss", show=False, id="bucket.acknowledge"),
         Binding("c", "copy", "copy s3:// URL", id="bucket.copy"),
         Binding("r", "look", "look now", id="bucket.look"),
     ]
@@ -205,6 +206,13 @@ class BucketPane(Pane):
         if self.current is not None and self.current.url:
             self.app.copy_to_clipboard(self.current.url)
             self.notify(f"copied {self.current.url}", markup=False)
+
+    def action_acknowledge(self) -> None:
+        line = self.current
+        if line is None or line.lost is None:
+            self.notify("Go to a hole that alarms first (])")
+            return
+        self.post_message(AcknowledgeWanted(line.place, line.server, line.lost))
 
     def action_look(self) -> None:
         self.post_message(LookRequested())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual.message import Message
 
 from tui.barman.info import Info
+from tui.barman.path import Loss
+from tui.cnpg.location import Place
 from tui.cnpg.manifest import Key, Kind
 
 
@@ -93,3 +95,13 @@ class BaseWanted(Message):
 
 class LookRequested(Message):
     """Look into the buckets again now, thoroughly."""
+
+
+class AcknowledgeWanted(Message):
+    """The user says that this WAL is known to be lost."""
+
+    def __init__(self, place: Place, server: str, loss: Loss) -> None:
+        super().__init__()
+        self.place = place
+        self.server = server
+        self.loss = loss

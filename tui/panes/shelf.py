@@ -17,7 +17,7 @@ from tui.barman.catalog import Base, Server
 from tui.barman.continuity import Reach, Usable
 from tui.barman.directory import Directory, runs
 from tui.barman.info import Info
-from tui.barman.path import Word
+from tui.barman.path import Loss, Word
 from tui.barman.timelines import Run, Timeline
 from tui.barman.wal import Segment
 from tui.cnpg.backup import COMPLETED
@@ -49,7 +49,13 @@ class Line:
     level: Level | None = None
     url: str = ""
     opens: bool = True
-    is_hole: bool = False
+    lost: Loss | None = None
+    """What of the main path is missing here and not acknowledged."""
+
+    @property
+    def is_hole(self) -> bool:
+        """Whether it stands for missing segments."""
+        return self.key[0] == "hole"
 
 
 def lines(estate: Estate, opened: Set[LineKey], now: datetime) -> Iterator[Line]:
@@ -306,11 +312,18 @@ def _stretches(view: _View, server: Server, timeline: Timeline, film: Film) -> I
             state=state,
             level=level,
             opens=not missing,
-            is_hole=missing,
+            lost=_lost(run, film) if missing else None,
             url=f"{view.place}/{server.name}/wals/{run.first.directory}/{run.first}",
         )
         if key in view.opened and not missing:
             yield from _folders(view, server, run)
+
+
+def _lost(run: Run, film: Film) -> Loss | None:
+    for piece in film.continuity.alarms:
+        if piece.first <= run.last and run.first <= piece.last:
+            return Loss(piece.first, piece.last)
+    return None
 
 
 def _hole_state(run: Run, film: Film) -> tuple[str, Level]:
