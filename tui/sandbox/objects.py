@@ -262,6 +262,10 @@ class ObjectStore:
         """Stop following."""
         self._shelf(resource).subscriptions.remove(subscription)
 
+    def watched(self) -> int:
+        """How many subscriptions are open."""
+        return sum(len(shelf.subscriptions) for shelf in self._shelves.values())
+
     def compact(self) -> None:
         """Forget all history: only the present can be asked for."""
         self._history.clear()

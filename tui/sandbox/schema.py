@@ -6,6 +6,7 @@ A line is `NAME TYPE WORDS`, children are indented beneath it:
       instances! integer =1 >=1            required, a default, a minimum
       method string =plugin in:plugin|foo  a default, an enum
       names []string                       a list; a map is {}string; of objects: [] or {}
+      times {}string @date-time            the format is that of the elements
       path string len>=1                   a minimal length; ~REGEX is a pattern, @date-time a format
       blob any                             whatever it holds is kept
       key <secret-key>                     a fragment declared elsewhere
@@ -133,11 +134,14 @@ def _value(
         schema = parse(fragments[bare[1:-1]], fragments, rules)
     else:
         schema = children or Schema(type=bare or "object")
+    limits = _limits(words, rules)
     containers = kind.removesuffix(bare)
+    if containers:
+        schema = dataclasses.replace(schema, format=limits.pop("format", ""))
     for at in range(len(containers) - 2, -1, -2):
         is_list = containers[at] == "["
         schema = Schema(type="array" if is_list else "object", element=schema)
-    return dataclasses.replace(schema, **_limits(words, rules))
+    return dataclasses.replace(schema, **limits)
 
 
 def _limits(words: list[str], rules: Mapping[str, Rule]) -> dict[str, Any]:

@@ -324,7 +324,7 @@ status -- how the cluster is
   danglingPVC []string
   demotionToken string
   firstRecoverabilityPoint string
-  firstRecoverabilityPointByMethod {{}}string
+  firstRecoverabilityPointByMethod {{}}string @date-time
   healthyPVC []string
   image string
   initializingPVC []string
@@ -339,7 +339,7 @@ status -- how the cluster is
   lastFailedBackup string
   lastPromotionToken string
   lastSuccessfulBackup string
-  lastSuccessfulBackupByMethod {{}}string
+  lastSuccessfulBackupByMethod {{}}string @date-time
   latestGeneratedNode integer
   managedRolesStatus any
   onlineUpdateEnabled boolean
