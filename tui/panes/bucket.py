@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import ClassVar
 
 from textual import on
@@ -14,14 +14,13 @@ from tui import themes, words
 from tui.barman.info import Info
 from tui.live.changes import CannotLook
 from tui.live.estate import Delta, Estate
-from tui.panes import shelf
+from tui.panes import bucket_words, shelf
 from tui.panes.intents import AcknowledgeWanted, BaseWanted, LookRequested
 from tui.panes.pane import Clock, Pane
 from tui.panes.shelf import Line, LineKey
 from tui.verdict import growth
-from tui.verdict.growth import R2, Growth
 from tui.verdict.witnesses import Film, NotKnown
-from tui.widgets import growth_line
+from tui.widgets.filter_line import FilterLine
 from tui.widgets.live_table import Cell, Column, LiveTable
 
 HOUR = timedelta(hours=1)
@@ -53,6 +52,9 @@ class BucketPane(Pane):
             "left_square_bracket", "hole(-1)", "hole before", show=False, id="bucket.hole_before"
         ),
         Binding("A", "acknowledge", "acknowledge loss", show=False, id="bucket.acknowledge"),
+        Binding("slash", "filter", "filter", key_display="/", id="bucket.filter"),
+        Binding("s", "sort", "sort by name, size, newest", show=False, id="bucket.sort"),
+        Binding("escape", "back", "clear the filter", show=False, id="bucket.back"),
         Binding("c", "copy", "copy s3:// URL", id="bucket.copy"),
         Binding("r", "look", "look now", id="bucket.look"),
     ]
@@ -63,6 +65,9 @@ class BucketPane(Pane):
         self.title_line = Static(classes="pane-title", markup=False)
         self.state_line = Static(classes="pane-state", markup=False)
         self.detail = Static(classes="detail", markup=False)
+        self.filter_line = FilterLine()
+        self.narrowed_to = ""
+        self.order = shelf.Order.NAME
         self.opened: set[LineKey] = set()
         self.closed: set[LineKey] = set()
         self.lines: dict[LineKey, Line] = {}
@@ -74,6 +79,7 @@ class BucketPane(Pane):
         yield self.state_line
         yield self.table
         yield self.detail
+        yield self.filter_line
 
     def on_mount(self) -> None:
         self.redraw()
@@ -101,11 +107,16 @@ class BucketPane(Pane):
         now = self.clock()
         opened = (self.opened | shelf.default_open(self.estate)) - self.closed
         before = self.lines
-        self.lines = {line.key: line for line in shelf.lines(self.estate, opened, now)}
+        found = shelf.lines(self.estate, opened, now, self.order)
+        self.lines = {line.key: line for line in found if self._passes(line)}
         self.table.set_keys(self.lines)
         self.table.refresh_keys([key for key in self.lines if before.get(key) != self.lines[key]])
         self._title()
         self._detail()
+
+    def _passes(self, line: Line) -> bool:
+        wanted = self.narrowed_to.casefold()
+        return wanted in line.name.casefold() or wanted in line.state.casefold()
 
     @property
     def current(self) -> Line | None:
@@ -119,7 +130,10 @@ class BucketPane(Pane):
             for place, state in self.estate.archives.sweeps.items()
             if isinstance(state, CannotLook)
         ]
-        self.title_line.update(self.TITLE)
+        sorted_by = "" if self.order is shelf.Order.NAME else f"by {self.order}"
+        narrowed = f"/{self.narrowed_to}" if self.narrowed_to else ""
+        parts = (self.TITLE, sorted_by, narrowed)
+        self.title_line.update("  ".join(part for part in parts if part))
         self.state_line.update("\n".join(said))
         self.state_line.display = bool(said)
 
@@ -151,10 +165,27 @@ class BucketPane(Pane):
         film = self.estate.archives.film(line.place, line.server) if line.server else NotKnown("")
         if line.key[0] == "server" and isinstance(film, Film):
             size = film.continuity.segment_size
-            return "\n".join(told(growth.of(film.server, now=now, segment_size=size), now))
+            return "\n".join(
+                bucket_words.of_growth(growth.of(film.server, now=now, segment_size=size), now)
+            )
         if line.is_hole and isinstance(film, Film):
-            return _hole_in_words(line, film, now)
+            return bucket_words.of_hole(line, film, now)
+        if line.key[0] == "place":
+            return "\n".join(bucket_words.of_place(self.estate, line.place, now))
+        if line.key[0] == "bases" and isinstance(film, Film):
+            return "\n".join(bucket_words.of_bases(self.estate, line.place, film, now))
         return "\n".join(part for part in (line.url, line.state) if part)
+
+    @on(FilterLine.Narrowed)
+    def _narrow(self, event: FilterLine.Narrowed) -> None:
+        event.stop()
+        self.narrowed_to = event.text
+        self.redraw()
+
+    @on(FilterLine.Left)
+    def _to_the_list(self, event: FilterLine.Left) -> None:
+        event.stop()
+        self.table.focus()
 
     @on(LiveTable.Highlighted)
     def _moved(self, event: LiveTable.Highlighted[LineKey]) -> None:
@@ -201,6 +232,17 @@ class BucketPane(Pane):
         self.table.cursor_key = keys[nearest]
         self._detail()
 
+    def action_filter(self) -> None:
+        self.filter_line.open()
+
+    def action_back(self) -> None:
+        self.filter_line.clear_and_leave()
+
+    def action_sort(self) -> None:
+        orders = list(shelf.Order)
+        self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+        self.redraw()
+
     def action_copy(self) -> None:
         """Copy by OSC 52: the terminal does it, also over SSH."""
         if self.current is not None and self.current.url:
@@ -216,43 +258,3 @@ class BucketPane(Pane):
 
     def action_look(self) -> None:
         self.post_message(LookRequested())
-
-
-def told(grown: Growth, now: datetime) -> list[str]:
-    """Growth in a few lines: 24 hours, 30 days, the rate, and what it comes to."""
-    hours = growth.series(grown.hours, now, HOUR, 24)
-    days = growth.series(grown.hours, now, DAY, 30)
-    day_line = growth_line.bars([bar.size for bar in days])
-    rate = f"{words.size(round(grown.now_per_hour.size))}/h now"
-    if grown.usual_per_hour is not None:
-        rate += f", {words.size(round(grown.usual_per_hour.size))} usual"
-    lines = [
-        f"24 h  {growth_line.bars([bar.size for bar in hours])}  {rate}",
-        f"30 d  {day_line}  {_per_day(grown)}",
-    ]
-    ahead = [
-        f"{words.size(round(size))} in {count} days (${R2.month(size):.2f}/month on R2)"
-        for count in (7, 30)
-        if (size := growth.forecast(grown, now, count, None)) is not None
-    ]
-    if ahead:
-        lines.append("without retention  " + ", ".join(ahead))
-    if grown.compression_ratio is not None:
-        lines.append(f"WAL compressed {grown.compression_ratio:.1f} to 1")
-    return lines
-
-
-def _per_day(grown: Growth) -> str:
-    if grown.per_day is None:
-        return "too young to say"
-    trend = f", {grown.trend:+.0%} on the week before" if grown.trend is not None else ""
-    return f"+{words.size(round(grown.per_day))}/day{trend}"
-
-
-def _hole_in_words(line: Line, film: Film, now: datetime) -> str:
-    for piece in film.continuity.pieces:
-        if f"{piece.first} .. {piece.last}" == line.name and piece.since and piece.until:
-            since, until = words.moment(piece.since, now), words.moment(piece.until, now)
-            count = words.counted(piece.count, "segment")
-            return f"{count} {piece.word.value}: no moment from {since} to {until} can be reached"
-    return f"{line.name}: {line.state}"

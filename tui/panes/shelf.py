@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from tui import words
@@ -58,7 +59,17 @@ class Line:
         return self.key[0] == "hole"
 
 
-def lines(estate: Estate, opened: Set[LineKey], now: datetime) -> Iterator[Line]:
+class Order(StrEnum):
+    """How siblings stand: by name (WAL and backups newest first), or the largest or newest first."""
+
+    NAME = "name"
+    SIZE = "size"
+    NEWEST = "newest"
+
+
+def lines(
+    estate: Estate, opened: Set[LineKey], now: datetime, order: Order = Order.NAME
+) -> Iterator[Line]:
     """All lines that are to be seen, in order."""
     for place in sorted(_places(estate)):
         line = _place(estate, place, now)
@@ -66,8 +77,26 @@ def lines(estate: Estate, opened: Set[LineKey], now: datetime) -> Iterator[Line]
         fold = estate.archives.folds.get(place)
         if fold is None or line.key not in opened:
             continue
-        for name in sorted(fold.catalog.servers):
-            yield from _server(_View(estate, fold, opened, now), name)
+        view = _View(estate, fold, opened, now)
+        parts = [list(_server(view, name)) for name in sorted(fold.catalog.servers)]
+        for part in sorted(parts, key=lambda part: _rank(part[0], order)):
+            yield from _sorted_below(part, order)
+
+
+def _rank(line: Line, order: Order) -> float:
+    if order is Order.SIZE:
+        return -(line.size or 0)
+    if order is Order.NEWEST:
+        return -(line.newest.timestamp() if line.newest else 0.0)
+    return 0.0
+
+
+def _sorted_below(part: list[Line], order: Order) -> Iterator[Line]:
+    """A server's lines, its base backups by the order asked for; WAL has but one order."""
+    bases = [at for at, line in enumerate(part) if line.key[0] == "base"]
+    ranked = iter(sorted((part[at] for at in bases), key=lambda line: _rank(line, order)))
+    for line in part:
+        yield next(ranked) if line.key[0] == "base" else line
 
 
 def default_open(estate: Estate) -> frozenset[LineKey]:
