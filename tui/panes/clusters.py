@@ -148,7 +148,7 @@ def _archiving(cluster: Cluster, now: datetime) -> Cell:
 
 
 def details(key: Key, verdict: Verdict, width: int) -> Content:
-    """Headline, evidence with its source, and the next step, in ``width`` cells."""
+    """Headline, the next step, and the evidence with its source, in ``width`` cells."""
 
     def line(label: Content, text: str) -> Content:
         return Content.assemble(label, words.hang(text, indent=len(label), width=width))
@@ -160,4 +160,5 @@ def details(key: Key, verdict: Verdict, width: int) -> Content:
     advice = (
         [line(Content.styled("  now       ", "bold"), verdict.advice)] if verdict.advice else []
     )
-    return Content("\n").join([headline, *evidence, *advice])
+    # What to do stands above the evidence: of a panel that is too low the end is cut off.
+    return Content("\n").join([headline, *advice, *evidence])
