@@ -191,7 +191,6 @@ class BaseBackup:
             "pgdata": data,
             "server_name": "cloud",
             "size": None,
-            "snapshots_info": None,
             "status": self.status,
             "summarize_wal": "off" if self.version >= 170000 else None,
             "systemid": self.system_id,

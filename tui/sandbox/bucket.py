@@ -122,8 +122,13 @@ class Bucket:
             if await self._answers():
                 return
             self._kill()
-        tail = self._log.read_text(errors="replace")[-400:] if self._log.exists() else ""
-        raise NoServer(f"the S3 server did not start on {self.endpoint}: {tail.strip()}")
+        raise NoServer(f"the S3 server did not start on {self.endpoint}: {self._last_words()}")
+
+    async def ended(self) -> str:
+        """Wait until the server has ended by itself; gives its last words."""
+        if self._process is not None:
+            await self._process.wait()
+        return self._last_words()
 
     async def stop(self) -> None:
         """Kill the server and remove every trace of it."""
@@ -174,6 +179,9 @@ class Bucket:
     @property
     def _log(self) -> Path:
         return self._folder / "weed.log"
+
+    def _last_words(self) -> str:
+        return self._log.read_text(errors="replace")[-400:].strip() if self._log.exists() else ""
 
     async def _launch(self, weed: Path) -> asyncio.subprocess.Process:
         config = self._folder / "s3.json"

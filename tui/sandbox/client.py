@@ -19,7 +19,7 @@ from tui.sandbox.manifests import Manifest, key_of
 _PAGE = 500
 _AGAIN = 1.0
 """Seconds before a lost list or watch is tried again."""
-_TRIES = 8
+_TRIES = 40
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 
 

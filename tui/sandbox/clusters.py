@@ -18,7 +18,7 @@ from tui.sandbox.instance import Postgres
 from tui.sandbox.manifests import Manifest, key_of
 from tui.sandbox.retention import maintain
 from tui.sandbox.sidecar import Sidecar
-from tui.sandbox.work import Key, Pace, Tasks, now
+from tui.sandbox.work import Key, Pace, Tasks, kept_up, now
 from tui.sandbox.world import World
 
 _BOOTSTRAP = timedelta(seconds=12)
@@ -87,15 +87,18 @@ class Clusters:
             await self._world.kube.delete(client.PODS, *key_of(pod))
 
     async def _settle(self, key: Key) -> None:
-        """Step by step bring a Cluster to what its spec asks for."""
         try:
-            while cluster := self._world.clusters.objects.get(key):
-                pause = await self._step(cluster)
-                if pause is None:
-                    return
-                await self._world.pace.sleep(pause)
+            await kept_up(lambda: self._steps(key))
         finally:
             del self._settling[key]
+
+    async def _steps(self, key: Key) -> None:
+        """Step by step bring a Cluster to what its spec asks for."""
+        while cluster := self._world.clusters.objects.get(key):
+            pause = await self._step(cluster)
+            if pause is None:
+                return
+            await self._world.pace.sleep(pause)
 
     async def _step(self, cluster: Manifest) -> timedelta | None:
         """Make or remove one pod that is missing, outdated or too many; then say all is well."""
@@ -230,8 +233,8 @@ class Instances:
 
     def start(self) -> None:
         """Begin to write and to archive."""
-        for part in (self._write(), self._archive(), self._maintain()):
-            self._tasks.start(part)
+        for part in (self._write, self._archive, self._maintain):
+            self._tasks.start(kept_up(part))
 
     async def stop(self) -> None:
         """The cluster is gone."""

@@ -130,6 +130,8 @@ async def serve(
             )
         )
         if not complaint:
+            mourning = asyncio.create_task(_mourn(bucket))
+            stack.push_async_callback(_over, mourning)
             await bucket.lay(stage.lying)
         stage.lying.clear()
         operator.bucket_is_set()
@@ -146,6 +148,11 @@ async def _start(bucket: Bucket, options: Options) -> str:
     except NoServer as why:
         return str(why)
     return ""
+
+
+async def _mourn(bucket: Bucket) -> None:
+    """Say so when the S3 server ends before we do; everything else goes on, as it would in life."""
+    print("the S3 server has ended:", await bucket.ended(), file=sys.stderr, flush=True)
 
 
 async def _over(task: asyncio.Task[None]) -> None:

@@ -67,7 +67,8 @@ def base64_text(text: str) -> str:
 
 def session_of(pod: Mapping[str, Any]) -> str:
     """The session of a pod's instance manager: another one after every restart."""
-    restarts = sum(one.get("restartCount", 0) for one in pod["status"].get("containerStatuses", ()))
+    containers = pod.get("status", {}).get("containerStatuses", ())
+    restarts = sum(one.get("restartCount", 0) for one in containers)
     return uid_of("session", pod["metadata"]["uid"], str(restarts))
 
 
@@ -488,9 +489,10 @@ def started_status(pod: Mapping[str, Any], version: int, at: datetime) -> Manife
 
 def instance_id(pod: Mapping[str, Any]) -> Manifest:
     """Where a backup runs: a restart changes the container or the session."""
+    containers = pod.get("status", {}).get("containerStatuses") or [{}]
     return {
         "podName": pod["metadata"]["name"],
-        "ContainerID": pod["status"]["containerStatuses"][0]["containerID"],
+        "ContainerID": containers[0].get("containerID", ""),
         "sessionID": session_of(pod),
     }
 

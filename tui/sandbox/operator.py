@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tui.sandbox import client, manifests
-from tui.sandbox.backups import Backups
+from tui.sandbox.backups import EXECUTING, Backups, phase_of
 from tui.sandbox.client import Kube, Mirror
 from tui.sandbox.clusters import Clusters
 from tui.sandbox.instance import Postgres
@@ -47,6 +47,7 @@ class Operator:
         self.world.schedules = Mirror(kube, client.SCHEDULES, self._schedule_seen)
         self.world.clusters = Mirror(kube, client.CLUSTERS, self._cluster_seen)
         self.world.pods = Mirror(kube, client.PODS, self._pod_seen)
+        self.world.stores = Mirror(kube, client.STORES, self._store_seen)
 
     def bucket_is_set(self) -> None:
         """The bucket holds its past: archiving may begin."""
@@ -85,7 +86,21 @@ class Operator:
             self._schedules.add(key_of(manifest))
 
     def _cluster_seen(self, manifest: Manifest, gone: bool) -> None:
-        self._clusters.add(key_of(manifest))
+        """A Cluster that changes also concerns the Backup that runs on it."""
+        key = key_of(manifest)
+        self._clusters.add(key)
+        for (namespace, name), backup in self.world.backups.objects.items():
+            executing = phase_of(backup) in EXECUTING
+            if executing and (namespace, backup["spec"]["cluster"]["name"]) == key:
+                self._backups.add((namespace, name))
+
+    def _store_seen(self, manifest: Manifest, gone: bool) -> None:
+        """An ObjectStore is part of what its Clusters' pods are made of."""
+        namespace, name = key_of(manifest)
+        for key, cluster in self.world.clusters.objects.items():
+            parameters = (manifests.plugin_of(cluster) or {}).get("parameters") or {}
+            if key[0] == namespace and parameters.get("barmanObjectName") == name:
+                self._clusters.add(key)
 
     def _pod_seen(self, manifest: Manifest, gone: bool) -> None:
         """A pod that comes or goes concerns its Cluster; one of the plugin concerns all."""

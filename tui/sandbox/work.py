@@ -16,8 +16,10 @@ from tui.sandbox.client import Refused
 Key = tuple[str, str]
 
 _log = logging.getLogger(__name__)
-_AFTER_FAULT = 1.0
-"""Seconds until an object is looked at again when the server refused or was away."""
+_AFTER_FAULT = timedelta(seconds=1)
+"""When an object is looked at again after the server refused or was away."""
+_AFTER_ODDITY = timedelta(minutes=1)
+"""When one is looked at again that broke the play."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,16 @@ class Tasks:
         await asyncio.gather(*running, return_exceptions=True)
 
 
+async def kept_up(part: Callable[[], Awaitable[None]]) -> None:
+    """Run something until it is through, anew whenever the server's absence ends it."""
+    while True:
+        try:
+            return await part()
+        except (Refused, aiohttp.ClientError, OSError, TimeoutError) as why:
+            _log.info("%s: %s", part, why)
+            await asyncio.sleep(_AFTER_FAULT.total_seconds())
+
+
 class Workqueue:
     """Objects waiting for a look, each once; a look may ask for another one later."""
 
@@ -106,7 +118,9 @@ class Workqueue:
             again = await self._look(key)
         except (Refused, aiohttp.ClientError, OSError, TimeoutError) as why:
             _log.info("%s/%s: %s", *key, why)
-            self.add_after(key, _AFTER_FAULT)
-            return
+            again = _AFTER_FAULT
+        except Exception:  # noqa: BLE001 - one odd object must not stop the others
+            _log.exception("%s/%s is not understood", *key)
+            again = _AFTER_ODDITY
         if again is not None:
             self.add_after(key, self._pace.seconds(again))

@@ -113,7 +113,7 @@ class World:
         self.backups: Mirror
         self.schedules: Mirror
         self.pods: Mirror
-        self.stores = Mirror(kube, client.STORES)
+        self.stores: Mirror
         self.secrets = Mirror(kube, client.SECRETS)
         self.services = Mirror(kube, client.SERVICES, namespace=manifests.OPERATOR_NAMESPACE)
         self.bucket_is_set = asyncio.Event()

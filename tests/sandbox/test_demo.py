@@ -1,0 +1,158 @@
+"""The sandbox as a program: what it prints, whom it lets in, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.conftest import Start
+from tests.sandbox.staged import gone, waited
+
+SMALL = """
+clusters: [{name: pg, history: 2h}]
+users:
+- name: viewer
+  rules:
+  - {api_groups: [postgresql.cnpg.io], resources: [clusters], verbs: [get, list],
+     namespaces: [production]}
+"""
+
+
+def test_a_shell_evaluates_what_it_prints(start: Start, tmp_path: Path) -> None:
+    sandbox = start(SMALL)
+    assert [line.partition("=")[0] for line in sandbox.lines] == [
+        "export KUBECONFIG",
+        "export AWS_ENDPOINT_URL_S3",
+        "export AWS_ACCESS_KEY_ID",
+        "export AWS_SECRET_ACCESS_KEY",
+        "export CNPG_TUI_BUCKET",
+        "ready",
+        "loaded",
+    ]
+    exports = "\n".join(line for line in sandbox.lines if line.startswith("export"))
+    kubectl = Path(sys.executable).with_name("kubectl")
+    script = f'{exports}\n"{kubectl}" get clusters -o name; echo $CNPG_TUI_BUCKET'
+    done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "cluster.postgresql.cnpg.io/pg\nacme-pg\n"
+    assert sandbox.keys("prod/pg/wals/")
+    assert sandbox.kubeconfig.stat().st_mode & 0o077 == 0
+    assert sandbox.kubeconfig.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_user_of_the_scenario_may_do_what_the_scenario_says(start: Start) -> None:
+    sandbox = start(SMALL, "--no-bucket")
+    assert "pg" in sandbox.kubectl("get", "clusters", "-n", "production", user="viewer")
+    refused = sandbox.try_kubectl("get", "secrets", "-n", "production", user="viewer")
+    assert 'User "viewer" cannot list resource "secrets"' in refused.stderr
+
+
+def test_without_tls_everybody_is_administrator(start: Start) -> None:
+    sandbox = start(SMALL, "--no-bucket", "--no-tls")
+    config = json.loads(sandbox.kubeconfig.read_text())
+    assert config["clusters"][0]["cluster"]["server"].startswith("http://127.0.0.1:")
+    assert "pg" in sandbox.kubectl("get", "secrets,clusters")
+
+
+def test_without_a_bucket_the_api_serves_and_a_sentence_says_so(tmp_path: Path) -> None:
+    with _run(tmp_path, "--no-bucket") as program:
+        assert _read(program, "ready")[0].startswith("export KUBECONFIG=")
+        program.terminate()
+        out, err = program.communicate(timeout=10)
+    assert err == "no S3 server was asked for: the bucket exists only in the operator's mind\n"
+    assert "AWS_" not in out
+
+
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_it(tmp_path: Path, told: signal.Signals) -> None:
+    with _run(tmp_path, "--no-bucket") as program:
+        _read(program, "ready")
+        program.send_signal(told)
+        program.communicate(timeout=10)
+    assert program.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_ends_with_its_s3_server_and_leaves_nothing(tmp_path: Path) -> None:
+    with _run(tmp_path) as program:
+        _read(program, "ready")
+        (weed,) = waited(lambda: _children(program.pid))
+        assert list(tmp_path.iterdir())
+        program.terminate()
+        _, err = program.communicate(timeout=10)
+    assert (program.returncode, err) == (0, "")
+    assert gone(weed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_end_of_its_input_ends_it(tmp_path: Path) -> None:
+    with _run(tmp_path, "--until-eof", "--no-bucket") as program:
+        _read(program, "ready")
+        assert program.stdin is not None
+        program.stdin.close()
+        assert program.wait(10) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_before_it_is_ready_ends_it_too(tmp_path: Path) -> None:
+    with _run(tmp_path) as program:
+        waited(lambda: list(tmp_path.iterdir()))
+        program.terminate()
+        program.communicate(timeout=10)
+    assert program.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--scenario", "helthy"], 2, "there is no scenario 'helthy'"),
+        (["--speed", "0"], 2, "invalid _speed value: '0'"),
+        (["--speed", "fast"], 2, "invalid _speed value: 'fast'"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_a_sentence(
+    arguments: list[str], status: int, said: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.sandbox.demo", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (status, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def _run(folder: Path, *flags: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tui.sandbox.demo", "--scenario", "torn-film", *flags],
+        env=os.environ | {"TMPDIR": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _read(program: subprocess.Popen[str], last: str) -> list[str]:
+    assert program.stdout is not None
+    lines: list[str] = []
+    while not lines or lines[-1] != last:
+        lines.append(program.stdout.readline().rstrip("\n"))
+        assert lines[-1], "it ended early"
+    return lines
+
+
+def _children(pid: int) -> list[int]:
+    """Processes that are children of `pid` and run weed."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    found = [int(child) for child in text.split()]
+    return [child for child in found if b"weed" in Path(f"/proc/{child}/cmdline").read_bytes()]
