@@ -67,7 +67,7 @@ def graded(level: Level, text: str) -> Content:
 
 def quiet(text: str) -> Content:
     """Text that recedes: old, secondary, not a finding."""
-    return Content.styled(text, "$text-muted")
+    return Content.styled(text, "$foreground-muted")
 
 
 def tinted(level: Level, text: str) -> Content:

@@ -100,7 +100,7 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def _dry_run(self) -> Content:
         if not self.rehearsed:
-            return Content.styled("dry run: asking the server ...", "$text-muted")
+            return Content.styled("dry run: asking the server ...", "$foreground-muted")
         if self.refusal:
             return Content.styled(f"dry run: refused. {self.refusal}", "$text-error")
         return Content.styled("dry run: the server accepts it", "$text-success")
