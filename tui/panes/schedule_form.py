@@ -19,8 +19,8 @@ TARGETS: Final = (
     ("", "as the Cluster says"),
 )
 OWNERS: Final = (
-    ("self", "self: go with it"),
-    ("cluster", "cluster: go with that"),
+    ("self", "self: deleted with it"),
+    ("cluster", "cluster: with the Cluster"),
     ("none", "none: stay"),
 )
 FLAGS: Final = (("no", "no"), ("yes", "yes"))

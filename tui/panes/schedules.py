@@ -273,8 +273,10 @@ def details(
     def line(label: Content, text: str) -> Content:
         return Content.assemble(label, words.hang(text, indent=len(label), width=width))
 
-    head = themes.graded(stands.level, stands.sentence)
-    lines = [Content.assemble((schedule.key.name, "bold"), "  ", head)]
+    name = Content.styled(f"{schedule.key.name}  ", "bold")
+    said = f"{themes.GLYPHS[stands.level]} {stands.sentence}"
+    head = words.hang(said, indent=len(name), width=width)
+    lines = [Content.assemble(name, themes.tinted(stands.level, head))]
     if stands.advice:
         lines.append(line(Content.styled("  now       ", "bold"), stands.advice))
     held, outlook = stands.outlook.held_by, stands.outlook

@@ -188,7 +188,7 @@ def _next(preview: Preview) -> Iterator[Content]:
     if outlook.refused or outlook.never:
         return
     here = preview.zone is not UTC
-    operator = f"operator {preview.zone}" if here else "the operator counts in UTC"
+    operator = f"operator {preview.zone}" if here else "operator: UTC"
     yield themes.quiet(f"{'in':<9}{'UTC':<25}{'local':<17}{operator}")
     if outlook.at_once is not None:
         yield _at_once(outlook, preview.now)
@@ -239,7 +239,7 @@ def _week(preview: Preview) -> list[Content]:
         outlook.judgement.reading, outlook.runs[0], preview.now.astimezone(preview.zone)
     )
     days = [
-        Content.assemble(themes.quiet(f"{date:%a} "), f"{words.number(count) if count else '-':<6}")
+        Content.assemble(themes.quiet(f"{date:%a} "), f"{words.number(count) if count else '-'}  ")
         for date, count in counts
     ]
     return [Content("").join(days)]

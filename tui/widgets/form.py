@@ -24,7 +24,7 @@ class Field(Horizontal):
 
     DEFAULT_CSS = """
     Field { height: 1; }
-    Field > .field-label { width: 11; color: $text-muted; }
+    Field > .field-label { width: 11; color: $foreground-muted; }
     Field:focus-within > .field-label { color: $foreground; text-style: bold; }
     """
 
@@ -156,7 +156,7 @@ class Choice(Static, can_focus=True):
         parts = [
             Content.styled(f"[{word}]", chosen)
             if value == self._chosen
-            else Content.styled(f" {word} ", "$text-muted")
+            else Content.styled(f" {word} ", "$foreground-muted")
             for value, word in self.options
         ]
         self.update(Content(" ").join(parts))
