@@ -18,8 +18,8 @@ from tui import connect
 from tui.app import CnpgTui
 from tui.sandbox.apiserver import EVERYTHING, ApiServer, User
 
-DEADLINE = 6.0
-"""Seconds until a screen that was waited for is given up."""
+DEADLINE = 30.0
+"""Seconds until a screen that was waited for is given up; a loaded machine needs many."""
 
 ADMIN = User("admin", "an-admin-token", EVERYTHING)
 
@@ -48,7 +48,7 @@ class Stage:
     @property
     def flowing(self) -> str:
         """The screen as one line, so that a sentence is found however it is wrapped."""
-        return " ".join(self.text.replace("│", " ").split())
+        return " ".join(re.sub("[│▌]", " ", self.text).split())
 
     @property
     def footer(self) -> str:
