@@ -174,10 +174,10 @@ def test_deleting_is_guarded_by_uid_and_version() -> None:
 @pytest.mark.parametrize(
     ("owner", "fate"),
     [
-        ("self", "Kubernetes deletes its 2 Backups with it (backupOwnerReference: self)"),
-        ("cluster", "its 2 Backups stay until cluster pg is deleted"),
-        ("none", "its 2 Backups stay (backupOwnerReference: none)"),
-        ("", "its 2 Backups stay (backupOwnerReference: none)"),
+        ("self", "2 Backups made by it will be deleted with it (backupOwnerReference: self)"),
+        ("cluster", "2 Backups made by it stay until cluster pg is deleted"),
+        ("none", "2 Backups made by it stay (backupOwnerReference: none)"),
+        ("", "2 Backups made by it stay (backupOwnerReference: none)"),
     ],
 )
 def test_the_fate_of_its_backups_is_told(owner: str, fate: str) -> None:

@@ -48,7 +48,7 @@ class FindingsScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """The sentences are wrapped by hand, so that their second lines stand under the first."""
-        self._text.update(told(self.findings, self.size.width - 4))
+        self._text.update(told(self.findings, self.size.width - 6))
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

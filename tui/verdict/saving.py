@@ -1,4 +1,4 @@
-"""What saving a schedule will do: said before it is saved, worst first.
+"""What saving a schedule will do, said before it is saved: trouble first, then what comes of it.
 
 Pure. The controller's habits (:mod:`tui.cnpg.firing`) in sentences about one edit.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import Final
 
 from tui import words
 from tui.cnpg import firing
@@ -16,6 +17,15 @@ from tui.cnpg.schedule import ScheduledBackup
 from tui.verdict import lint, schedules
 from tui.verdict.health import Level
 from tui.verdict.lint import Around
+
+
+_ORDER: Final = (
+    Level.FAILING,
+    Level.UNPROTECTED,
+    Level.DEGRADED,
+    Level.PROTECTED,  # that nothing fires now and when it will matters more than what may be odd
+    Level.UNKNOWN,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ def on_save(
         *_shape(after, outlook, around),
         *_company(outlook, around, now, zone),
     ]
-    return tuple(sorted(remarks, key=lambda remark: remark.level))
+    return tuple(sorted(remarks, key=lambda remark: _ORDER.index(remark.level)))
 
 
 def _firing(

@@ -151,11 +151,12 @@ def _after_the_end(estate: Estate, found: ScheduledBackup) -> list[str]:
 def _fate(found: ScheduledBackup, children: int) -> str:
     if not children:
         return "no Backup of its is there"
-    its, owner = f"its {words.counted(children, 'Backup')}", found.owner_reference or "none"
+    its, owner = words.counted(children, "Backup"), found.owner_reference or "none"
     if owner == "self":
-        return f"Kubernetes deletes {its} with it (backupOwnerReference: self)"
+        return f"{its} made by it will be deleted with it (backupOwnerReference: self)"
     until = f" until cluster {found.cluster} is deleted" if owner == "cluster" else ""
-    return f"{its} stay{until} (backupOwnerReference: {owner})"
+    stay = "stays" if children == 1 else "stay"
+    return f"{its} made by it {stay}{until} (backupOwnerReference: {owner})"
 
 
 def replanned(
