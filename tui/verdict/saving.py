@@ -18,7 +18,6 @@ from tui.verdict import lint, schedules
 from tui.verdict.health import Level
 from tui.verdict.lint import Around
 
-
 _ORDER: Final = (
     Level.FAILING,
     Level.UNPROTECTED,
