@@ -91,13 +91,20 @@ def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
         return
     newest = film.server.last_archived
     said = f"newest {newest.segment} at {words.moment(newest.at, now)}" if newest else "no WAL"
-    word = film.continuity.word
-    said += f", {'whole' if word is Word.FOUND else word.value}"
+    said += f", {_film_said(film)}"
     if isinstance(film.window, Window):
-        said += f" from {words.moment(film.window.since, now)}"
+        said += f", restorable from {words.moment(film.window.since, now)}"
     yield Evidence("bucket", said, film.at)
     if film.trouble:
         yield Evidence("bucket", f"seen {words.ago(film.at, now)} ago; now: {film.trouble}")
+
+
+def _film_said(film: Film) -> str:
+    alarms = film.continuity.alarms
+    if alarms:
+        return f"{words.counted(sum(piece.count for piece in alarms), 'segment')} lost"
+    word = film.continuity.word
+    return "whole" if word is Word.FOUND else word.value
 
 
 def _backups(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
