@@ -365,6 +365,41 @@ async def test_a_plugin_gives_a_token_once_for_many_requests(
     assert login.runs == 1
 
 
+async def test_a_plugin_that_fails_fails_once_for_all_who_wait(
+    script: Script, opened: Open, login: Login
+) -> None:
+    login.does("time.sleep(0.2); sys.exit(1)")
+    kube = await opened(config(script.url, user=login.user()))
+    asked = [asyncio.create_task(ask(kube)) for _ in range(5)]
+    await until(lambda: login.runs == 1)
+    asked.pop().cancel()
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(one) for one in outcomes] == [faults.Misconfigured] * 4
+    assert login.runs == 1
+
+
+async def test_closing_does_not_wait_for_a_plugin(
+    script: Script, opened: Open, login: Login
+) -> None:
+    login.does("time.sleep(600)", token="late")
+    kube = await opened(config(script.url, user=login.user()))
+    asked = asyncio.create_task(ask(kube))
+    await until(lambda: login.runs == 1)
+    async with asyncio.timeout(5):
+        await kube.close()
+        with pytest.raises(faults.Unreachable, match="closed"):
+            await asked
+
+
+async def test_credentials_are_read_anew_once_for_all_who_ask(
+    script: Script, opened: Open, login: Login
+) -> None:
+    login.does("time.sleep(0.1)", token="t")
+    kube = await opened(config(script.url, user=login.user()))
+    await asyncio.gather(*(kube.reload_credentials() for _ in range(4)))
+    assert login.runs == 1
+
+
 async def test_a_plugin_is_asked_again_when_its_token_has_expired(
     script: Script, opened: Open, login: Login
 ) -> None:

@@ -87,7 +87,8 @@ class Patience:
     """How long a feed waits for what; all in seconds."""
 
     batch: float = 0.05
-    """Events that come this soon after one are told together with it."""
+    """Events are told this long after the ones before, together; the first of a burst at once, with
+    all that came along in the same breath."""
     least: float = 0.5
     most: float = 30.0
     """Bounds of the exponential back-off; the wait is drawn from the whole span below (full jitter,
@@ -153,6 +154,7 @@ class Feed:
         self._moved = False
         self._batch: list[Event] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._told_at = 0.0
 
     async def run(self) -> None:
         """Tell what there is and what happens to it, until cancelled."""
@@ -291,7 +293,8 @@ class Feed:
         self._batch.append(event)
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._patience.batch, self._flush)
+            due = max(loop.time(), self._told_at + self._patience.batch)
+            self._timer = loop.call_at(due, self._flush)
 
     def _flush(self) -> None:
         """Tell the events that came together."""
@@ -300,6 +303,7 @@ class Feed:
             self._timer = None
         if self._batch:
             events, self._batch = tuple(self._batch), []
+            self._told_at = asyncio.get_running_loop().time()
             self._report(Seen(self.kind, events, self._heard or self._clock()))
 
     def _project(self, source: Manifest) -> Subject:

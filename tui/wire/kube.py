@@ -84,8 +84,7 @@ class Kube:
         self._link: _Link | None = None
         self._clients: list[ApiClient] = []
         self._closed = False
-        self._renewing = asyncio.Lock()
-        self._renewals = 0
+        self._renewal: asyncio.Task[_Link] | None = None
 
     @classmethod
     async def open(cls, where: Where) -> Kube:
@@ -117,6 +116,9 @@ class Kube:
     async def close(self) -> None:
         """Close every connection; what is under way fails with ``Unreachable``."""
         self._closed, self._link = True, None
+        if self._renewal is not None:
+            self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
         while self._clients:
             await self._clients.pop().rest_client.close()
 
@@ -302,35 +304,31 @@ class Kube:
             ) from absent
 
     async def reload_credentials(self) -> None:
-        """Read the kubeconfig again and obtain the credentials anew, once for all who ask now."""
-        before = self._renewals
-        async with self._renewing:
-            if self._renewals == before:
-                self._access = await asyncio.to_thread(kubeconfig.read, self._where_now)
-                await self._renew()
-
-    @property
-    def _where_now(self) -> Where:
-        """The same context again, even if the kubeconfig's current one has changed since."""
-        if self.context == kubeconfig.IN_CLUSTER:
-            return self._where
-        return Where(self._where.kubeconfig, self.context)
+        """Read the kubeconfig again and obtain the credentials anew."""
+        await self._renewed(again=True)
 
     async def _ready(self) -> _Link:
         """A client, and credentials that have not expired."""
         link = self._link
         if link is not None and not proofs.expired(link.proof, datetime.now(UTC)):
             return link
-        before = self._renewals
-        async with self._renewing:
-            if self._renewals == before or self._link is None:
-                return await self._renew()
-            return self._link
+        return await self._renewed(again=False)
 
-    async def _renew(self) -> _Link:
-        """Obtain the proof; connect anew only if the certificate is another one."""
-        if self._closed:
+    async def _renewed(self, *, again: bool) -> _Link:
+        """New credentials: all who need them at the same time wait for the same attempt."""
+        if not self._closed and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._renew(again))
+        renewal = self._renewal
+        if renewal is not None:
+            await asyncio.wait([renewal])
+        if renewal is None or self._closed:
             raise faults.Unreachable(f"the connection to {self.server} is closed")
+        return renewal.result()
+
+    async def _renew(self, again: bool) -> _Link:
+        """Obtain the proof; connect anew only if the certificate is another one."""
+        if again:
+            self._access = await asyncio.to_thread(kubeconfig.read, self._where_now)
         proof = await proofs.obtain(self._access.user, datetime.now(UTC))
         old = self._link
         if old is not None and not proofs.other_certificate(old.proof, proof):
@@ -340,8 +338,14 @@ class Kube:
             # old client stays open for the watches that still run on it.
             self._link = _Link(await asyncio.to_thread(_connect, self._access, proof), proof)
             self._clients.append(self._link.client)
-        self._renewals += 1
         return self._link
+
+    @property
+    def _where_now(self) -> Where:
+        """The same context again, even if the kubeconfig's current one has changed since."""
+        if self.context == kubeconfig.IN_CLUSTER:
+            return self._where
+        return Where(self._where.kubeconfig, self.context)
 
     async def _ask(
         self,
