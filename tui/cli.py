@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, tzinfo
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tui.connect import Connection, Flags, Opener
 
 EXIT_FAILED = 1
+EXIT_REFUSED = 2
 THEMES = ("dark", "light", "plain")
 
 
@@ -47,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _report_parser(commands)
     _archive_parser(commands)
+    _cron_parser(commands)
+    _lint_parser(commands)
     _demo_parser(commands)
     return parser
 
@@ -72,6 +76,7 @@ def _look(parser: argparse.ArgumentParser) -> None:
     look.add_argument(
         "--mouse", action="store_true", help="let the mouse work (off: SSH lines drop)"
     )
+    _operator_zone(look)
     look.add_argument("--log-file", metavar="FILE", type=Path, help="instead of the state folder's")
 
 
@@ -111,6 +116,58 @@ def _keys(parser: argparse.ArgumentParser) -> None:
         default="secret,environment",
         help="where to look for keys, in order: secret, environment, profile:NAME (%(default)s)",
     )
+
+
+def _operator_zone(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--operator-timezone",
+        metavar="ZONE",
+        type=_zone,
+        help="where the operator counts schedules, if TZ is set on its Deployment (UTC)",
+    )
+
+
+def _zone(name: str) -> tzinfo:
+    from tui import cron_report  # late: only where a zone is named
+
+    try:
+        return cron_report.zone(name)
+    except cron_report.BadRequestError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _cron_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "cron",
+        help="what the operator makes of a schedule",
+        description="Exit codes: 0 valid, 1 accepted but misread, 2 refused. With - every line of "
+        "standard input is a JSON object (schedule, and where wanted from, timezone, count) and is "
+        "answered by one.",
+    )
+    parser.add_argument(
+        "schedule", metavar="EXPR|-", help="in quotes, as it stands in the manifest"
+    )
+    parser.add_argument("--from", dest="from_", metavar="RFC3339", help="count from then, not now")
+    parser.add_argument("--timezone", metavar="ZONE", help="the operator's zone (UTC)")
+    parser.add_argument("--count", metavar="N", type=int, help="so many runs (5)")
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.set_defaults(command=_cron)
+
+
+def _lint_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "lint",
+        help="check ScheduledBackups in YAML files, or on the server",
+        description="Exit codes: 0 nothing but notes, 1 accepted but not what was meant, 2 refused "
+        "or unreadable.",
+    )
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE|-", help="YAML; the server is asked where none is named"
+    )
+    _where(parser)
+    _operator_zone(parser)
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.set_defaults(command=_lint)
 
 
 def _demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -189,6 +246,43 @@ def _archive(options: argparse.Namespace) -> int:
     )
 
 
+def _cron(options: argparse.Namespace) -> int:
+    from tui import cron_report  # late: only this command reads a schedule
+
+    try:
+        return cron_report.run(
+            options.schedule,
+            options.from_,
+            options.timezone,
+            options.count,
+            options.output,
+            sys.stdin,
+            sys.stdout,
+            datetime.now(UTC),
+        )
+    except cron_report.BadRequestError as error:
+        print(f"cnpg-tui: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from tui import lint_report  # late: YAML and the readers cost more than --help
+
+    zone, now = options.operator_timezone or UTC, datetime.now(UTC)
+    if not options.files:
+        return lint_report.run_live(
+            _flags(options), output=options.output, zone=zone, stdout=sys.stdout, now=now
+        )
+    return lint_report.run_files(
+        options.files,
+        output=options.output,
+        zone=zone,
+        stdin=sys.stdin,
+        stdout=sys.stdout,
+        now=now,
+    )
+
+
 def _is_terminal() -> bool:
     """Whether an app can be drawn: a terminal on both ends, and one that can move its cursor."""
     capable = os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
@@ -202,7 +296,12 @@ def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
     from tui.app import CnpgTui  # late: the first frame waits for nothing else
 
     app = CnpgTui(
-        flags, opener=opener, read_only=options.read_only, theme=options.theme, log_file=log_file
+        flags,
+        opener=opener,
+        read_only=options.read_only,
+        theme=options.theme,
+        log_file=log_file,
+        operator_zone=options.operator_timezone or UTC,
     )
     app.run(mouse=options.mouse)
     return app.return_code or 0

@@ -33,7 +33,7 @@ def run(flags: connect.Flags, *, output: str, write: Write) -> int:
     """Print what is known now and leave; 1 where it could not be asked."""
     now = datetime.now(UTC)
     try:
-        estate = asyncio.run(_gather(flags))
+        estate = asyncio.run(gather(flags))
     except faults.Fault as fault:
         write(f"cnpg-tui: {fault}")
         return EXIT_FAILED
@@ -42,7 +42,7 @@ def run(flags: connect.Flags, *, output: str, write: Write) -> int:
     return EXIT_OK if estate.heard(CLUSTERS) else EXIT_FAILED
 
 
-async def _gather(flags: connect.Flags) -> Estate:
+async def gather(flags: connect.Flags) -> Estate:
     """Run the feeds until each has told its list, or said why it cannot."""
     estate, complete = Estate(), asyncio.Event()
 

@@ -92,7 +92,8 @@ def get(manifest: Any, *path: str) -> Any:
         if at is None:
             return None
         if not isinstance(at, Mapping):
-            raise Odd(f"{'.'.join(path[:depth])} is {_kind_of(at)}, not an object")
+            where = ".".join(path[:depth]) or f"what should hold {'.'.join(path)}"
+            raise Odd(f"{where} is {_kind_of(at)}, not an object")
         at = at.get(step)
     return at
 

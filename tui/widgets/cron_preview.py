@@ -187,7 +187,7 @@ def _next(preview: Preview) -> Iterator[Content]:
     outlook = preview.outlook
     if outlook.refused or outlook.never:
         return
-    here = preview.zone is not UTC
+    here = str(preview.zone) != "UTC"
     operator = f"operator {preview.zone}" if here else "operator: UTC"
     yield themes.quiet(f"{'in':<9}{'UTC':<25}{'local':<17}{operator}")
     if outlook.at_once is not None:
