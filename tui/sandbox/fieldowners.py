@@ -33,6 +33,7 @@ _SERVER_SET = frozenset(
 )
 _NODE: Any = object()
 """stands for an object with fields of its own where only leaves are compared"""
+_ABSENT: Any = object()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -74,7 +75,11 @@ def track(
         return
     old = _flat(before or {}, manager, doors=doors)
     new = _flat(after, manager, doors=doors)
-    touched = {path for path, value in new.items() if path not in old or old[path] != value}
+    touched = {
+        path
+        for path, value in new.items()
+        if old.get(path, _ABSENT) != value and not _both_objects(old.get(path), value)
+    }
     lost = old.keys() - new.keys()
     if touched or lost:
         for other, share in shares.items():
@@ -109,10 +114,10 @@ def apply(
     merged = copy.deepcopy(live) if live else {"metadata": {}}
     before = shares.get(manager, _Share(set(), ""))
     others = set().union(*(share.fields for one, share in shares.items() if one != manager))
-    for path in sorted(before.fields - wanted.keys() - others, key=len, reverse=True):
-        _remove(merged, path)
+    _withdraw(merged, before.fields, others | wanted.keys())
     for path, value in wanted.items():
-        _set(merged, path, copy.deepcopy(value))
+        if not _agrees(_get(merged, path), value):
+            _set(merged, path, copy.deepcopy(value))
     _identify(merged, applied)
     changed = live is None or _content(merged) != _content(live)
     shares[manager] = _Share(set(wanted), now if changed else before.time)
@@ -145,10 +150,12 @@ def _settle(
     contested: list[tuple[Manager, Path]] = []
     for other in sorted(shares):
         fields = shares[other].fields
-        lost = {path for path in fields & wanted.keys() if _get(live, path) != wanted[path]}
+        lost = {
+            path for path in fields & wanted.keys() if not _agrees(_get(live, path), wanted[path])
+        }
         if other == manager or not lost:
             continue
-        contested += [(other, path) for path in sorted(lost)]
+        contested += [(other, path) for path in sorted(lost, key=_rank)]
         if force:
             fields -= lost
     if contested and not force:
@@ -205,10 +212,15 @@ def _walk(value: Any, path: Path, found: dict[Path, Any]) -> None:
         _walk(inner, (*path, name), found)
 
 
+def _both_objects(one: Any, other: Any) -> bool:
+    """Whether two values of `_flat` are objects, be they empty or not."""
+    return all(value is _NODE or value == {} for value in (one, other))
+
+
 def _get(manifest: Manifest | None, path: Path) -> Any:
     here: Any = manifest
     for step in path:
-        here = here.get(step) if isinstance(here, dict) else None
+        here = here.get(step, _ABSENT) if isinstance(here, dict) else _ABSENT
     return here
 
 
@@ -221,20 +233,28 @@ def _set(manifest: Manifest, path: Path, value: Any) -> None:
     here[path[-1]] = value
 
 
-def _remove(manifest: Manifest, path: Path) -> None:
-    """Remove a field, and the objects around it that become empty; never one with fields left."""
-    holders: list[tuple[Manifest, str]] = []
-    here: Any = manifest
-    for step in path:
-        if not isinstance(here, dict) or step not in here:
-            return
-        holders.append((here, step))
-        here = here[step]
-    for at, (holder, step) in enumerate(reversed(holders)):
-        left = holder[step]
-        if (isinstance(left, dict) and left) or (at and step == "metadata"):
-            return
-        del holder[step]
+def _agrees(there: Any, wanted: Any) -> bool:
+    """Whether nothing need be done: who wants an empty object is content with a full one."""
+    return bool(there == wanted) or (wanted == {} and isinstance(there, dict))
+
+
+def _withdraw(manifest: Manifest, fields: set[Path], owned: set[Path]) -> None:
+    """Remove what was owned through `fields`, and objects in which nobody owns anything now."""
+    inhabited = _with_holders(owned) | {("metadata",)}
+    for path in _with_holders(fields) - inhabited:
+        holder = _get(manifest, path[:-1])
+        if isinstance(holder, dict):
+            holder.pop(path[-1], None)
+
+
+def _with_holders(fields: set[Path]) -> set[Path]:
+    """The fields, and every object on the way to them."""
+    return {field[:end] for field in fields for end in range(1, len(field) + 1)}
+
+
+def _rank(path: Path) -> tuple[tuple[bool, str], ...]:
+    """The order conflicts are told in: at each level the fields, then what is in objects."""
+    return tuple((at < len(path) - 1, step) for at, step in enumerate(path))
 
 
 # The wire form: a tree of `f:name`, with `.` where an object itself is owned besides its fields.

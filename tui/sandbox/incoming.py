@@ -266,8 +266,9 @@ def conform(
     warn: Callable[[str], None],
     *,
     strict: Callable[[str], Refusal] | None = None,
+    keep_nulls: bool = False,
 ) -> None:
-    """Drop fields nobody knows, complain about them as asked, and fill in defaults.
+    """Drop nulls and fields nobody knows, complain about those as asked, and fill in defaults.
 
     Raises Refusal: 400, or what `strict` makes of the complaint.
     """
@@ -286,6 +287,8 @@ def conform(
         for problem in problems:
             warn(problem)
     if known is not None:
+        if not keep_nulls:
+            schema.drop_nulls(known, found)
         schema.fill(known, found)
 
 

@@ -201,20 +201,35 @@ def prune(schema: Schema, value: Any, path: str = "") -> list[str]:
     return sorted(unknown)
 
 
+def drop_nulls(schema: Schema, value: Any) -> None:
+    """Remove nulls: no field here may be null, and one that is counts as absent."""
+    if isinstance(value, dict):
+        for name in [name for name in schema.fields if name in value and value[name] is None]:
+            del value[name]
+    for inner, one in _children(schema, value):
+        drop_nulls(inner, one)
+
+
 def fill(schema: Schema, value: Any) -> None:
-    """In objects that are there, drop nulls and add defaults for what is absent."""
+    """Add defaults for what is absent (or null) in objects that are there."""
+    if isinstance(value, dict):
+        for name, inner in schema.fields.items():
+            if value.get(name) is None and inner.default is not _ABSENT:
+                value[name] = json.loads(json.dumps(inner.default))
+    for inner, one in _children(schema, value):
+        fill(inner, one)
+
+
+def _children(schema: Schema, value: Any) -> Iterator[tuple[Schema, Any]]:
+    """The values within a value, each with its schema."""
     if schema.element is not None:
-        children = value.values() if isinstance(value, dict) else value
-        for one in children if isinstance(value, (dict, list)) else ():
-            fill(schema.element, one)
+        items = value.values() if isinstance(value, dict) else value
+        for one in items if isinstance(value, (dict, list)) else ():
+            yield schema.element, one
     elif isinstance(value, dict):
         for name, inner in schema.fields.items():
-            if value.get(name) is None:
-                value.pop(name, None)
-                if inner.default is not _ABSENT:
-                    value[name] = json.loads(json.dumps(inner.default))
             if name in value:
-                fill(inner, value[name])
+                yield inner, value[name]
 
 
 def check(schema: Schema, value: Any, before: Any, *, door: str = "") -> list[Cause]:
@@ -236,10 +251,19 @@ def _shape(schema: Schema, value: Any, path: str, cut: str) -> Iterator[Cause]:
         said = path.removeprefix(cut)
         text = f'Invalid value: "{name}": {said} in body must be of type {schema.type}: "{name}"'
         yield Cause("FieldValueTypeInvalid", path, text)
+        yield from _unsupported(schema, value, path)
     elif isinstance(value, (dict, list)):
         yield from _inside(schema, value, path, cut)
     else:
+        yield from _unsupported(schema, value, path)
         yield from _limited(schema, value, path, cut)
+
+
+def _unsupported(schema: Schema, value: Any, path: str) -> Iterator[Cause]:
+    if schema.choices and value not in schema.choices:
+        known = ", ".join(f'"{one}"' for one in schema.choices)
+        text = f"Unsupported value: {json.dumps(value)}: supported values: {known}"
+        yield Cause("FieldValueNotSupported", path, text)
 
 
 def _inside(schema: Schema, value: Any, path: str, cut: str) -> Iterator[Cause]:
@@ -262,10 +286,6 @@ def _limited(schema: Schema, value: Any, path: str, cut: str) -> Iterator[Cause]
         shown, said = json.dumps(value, ensure_ascii=False), path.removeprefix(cut)
         return Cause(reason, path, f"Invalid value: {shown}: {said} in body {why}")
 
-    if schema.choices and value not in schema.choices:
-        known = ", ".join(f'"{one}"' for one in schema.choices)
-        text = f'Unsupported value: "{value}": supported values: {known}'
-        yield Cause("FieldValueNotSupported", path, text)
     if schema.minimum is not None and value < schema.minimum:
         yield invalid(f"should be greater than or equal to {schema.minimum}")
     if schema.min_length is not None and len(value) < schema.min_length:

@@ -231,7 +231,7 @@ spec! %one-image -- the PostgreSQL cluster that is wanted
     sslKey <optional-selector>
     sslRootCert <optional-selector>
   failoverDelay integer =0 @int32
-  imageCatalogRef
+  imageCatalogRef %catalog-kind %catalog-group
     apiGroup string
     kind! string
     major! integer
@@ -395,6 +395,14 @@ _RULES: Mapping[str, Rule] = {
     "one-image": Rule(
         lambda spec, _: not ("imageCatalogRef" in spec and "imageName" in spec),
         "imageName and imageCatalogRef are mutually exclusive",
+    ),
+    "catalog-kind": Rule(
+        lambda ref, _: ref.get("kind") in ("ImageCatalog", "ClusterImageCatalog"),
+        "Only image catalogs are supported",
+    ),
+    "catalog-group": Rule(
+        lambda ref, _: ref.get("apiGroup") == "postgresql.cnpg.io",
+        "Only image catalogs are supported",
     ),
     "no-server-name": Rule(
         lambda configuration, _: "serverName" not in configuration,

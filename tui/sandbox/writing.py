@@ -170,9 +170,8 @@ class Writing:
         options = incoming.options(call, "PatchOptions")
         applied = incoming.parse_yaml(call.body)
         _check_applied(call, applied)
-        there = self._find(call)
-        if there is None and call.target.subresource:
-            raise not_found(call.resource.group, call.resource.plural, call.target.name)
+        there = self._there(call) if call.target.subresource else self._find(call)
+        _check_declared(call, applied)
         merged = fieldowners.apply(
             there.manifest() if there else None,
             applied,
@@ -181,7 +180,8 @@ class Writing:
             force=call.flag("force"),
             doors="status" in call.resource.subresources,
         )
-        incoming.conform(call.resource, merged, (), options, call.warnings.append)
+        warn = call.warnings.append
+        incoming.conform(call.resource, merged, (), options, warn, keep_nulls=True)
         if there is None:
             return self._add(call, merged, options)
         return self._replace(call, there, merged, options)
@@ -292,7 +292,10 @@ def _check_identity(call: Call, there: Stored, given: Manifest) -> None:
 def _through_door(call: Call, before: Manifest, given: Manifest) -> Manifest:
     """What a write may change: by the status door the status alone, by the front door all else."""
     if call.target.subresource == "status":
-        return _status_changed(before, given)
+        after = _status_changed(before, given)
+        if incoming.is_apply(call):
+            after["metadata"]["managedFields"] = given["metadata"]["managedFields"]
+        return after
     after = dict(given)
     meta = after["metadata"] = _metadata_changed(before["metadata"], given["metadata"])
     if "status" in call.resource.subresources:
@@ -311,8 +314,6 @@ def _status_changed(before: Manifest, given: Manifest) -> Manifest:
     after.pop("status", None)
     if given.get("status") is not None:
         after["status"] = given["status"]
-    if "managedFields" in given["metadata"]:
-        after["metadata"]["managedFields"] = given["metadata"]["managedFields"]
     return after
 
 
@@ -372,12 +373,17 @@ def _check_applied(call: Call, applied: Any) -> None:
             f"the name of the object ({name}) does not match the name on the URL "
             f"({call.target.name})"
         )
+
+
+def _check_declared(call: Call, applied: Manifest) -> None:
+    """Raise Refusal (500, as the genuine server does) for a field the schema does not know."""
     unknown = incoming.undeclared(call.resource, applied)
     if unknown:
-        where = f"{meta.get('namespace', '')}/{name}"
+        meta, kind = applied["metadata"], call.resource.kind
+        what = f"{meta.get('namespace', '')}/{meta['name']}; {call.resource.api_version}"
         raise _plain(
             500,
-            f"failed to create typed patch object ({where}; {version}, Kind={kind}): "
+            f"failed to create typed patch object ({what}, Kind={kind}): "
             f".{unknown[0]}: field not declared in schema",
         )
 
