@@ -48,7 +48,7 @@ from tui.live.changes import (
 )
 from tui.verdict import health
 from tui.verdict.health import Verdict
-from tui.verdict.witnesses import Film, NotKnown, Witnesses
+from tui.verdict.witnesses import NO_SUCH_OBJECT, Film, NotKnown, Witnesses
 
 T = TypeVar("T")
 
@@ -176,12 +176,9 @@ class Estate:
             return found
         if isinstance(found, Unreadable):
             return NotKnown(found.why)
-        state = self.feeds[OBJECT_STORES]
-        return NotKnown(
-            "there is none of that name"
-            if self.heard(OBJECT_STORES)
-            else getattr(state, "why", "the list has not arrived yet")
-        )
+        if self.heard(OBJECT_STORES):
+            return NO_SUCH_OBJECT
+        return NotKnown(getattr(self.feeds[OBJECT_STORES], "why", "the list has not arrived yet"))
 
     def _film_of(self, key: Key) -> Film | NotKnown:
         where = self.locations.get(key, NoLocation("the cluster is not known"))

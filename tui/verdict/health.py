@@ -10,20 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum
 
 from tui import words
 from tui.barman import wal
 from tui.cnpg.cluster import LAST_BACKUP_SUCCEEDED, Cluster
-from tui.verdict import evidence, exits
+from tui.verdict import archiving, evidence, exits
+from tui.verdict.archiving import SETTLED
 from tui.verdict.evidence import Evidence
+from tui.verdict.level import Finding, Level
+from tui.verdict.triage import ladder
+from tui.verdict.triage.rung import Rung
 from tui.verdict.window import NoWindow, Window
 from tui.verdict.witnesses import Film, NotKnown, Witnesses
 
+__all__ = ["Finding", "Level", "Verdict", "judge"]
+
 STALE_AFTER = timedelta(minutes=10)
 """A look at the bucket older than this proves nothing about now."""
-SETTLED = timedelta(minutes=2)
-"""An archived segment must be in the listing this long after PostgreSQL said so."""
 FRESH_CLUSTER = timedelta(hours=24)
 """A younger cluster may still wait for its first base backup."""
 LONG_QUEUE = 32
@@ -32,27 +35,6 @@ LONG_QUEUE = 32
 
 QUIET_AFTER = timedelta(minutes=15)
 """Three times the archive_timeout CloudNativePG sets: a busy database has archived by then."""
-
-
-class Level(IntEnum):
-    """How bad it is, worst first, so that sorting by level puts what needs a hand on top."""
-
-    FAILING = 0
-    UNPROTECTED = 1
-    DEGRADED = 2
-    UNKNOWN = 3
-    PROTECTED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something to say about a cluster. ``headline`` has at most 70 characters."""
-
-    code: str
-    level: Level
-    word: str
-    headline: str
-    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +51,8 @@ class Verdict:
     """What can be restored by the bucket's word, None if nothing or not known."""
     last_good: datetime | None
     """End of the newest base backup that succeeded, by any witness."""
+    ladder: tuple[Rung, ...]
+    """What holds and what breaks, from the configuration to the window."""
 
     @property
     def advice(self) -> str:
@@ -78,18 +62,27 @@ class Verdict:
 
 def judge(seen: Witnesses, now: datetime) -> Verdict:
     """The verdict on a cluster from what its witnesses say."""
-    found = sorted(_findings(seen, now), key=lambda finding: finding.level)
+    symptoms = sorted(_findings(seen, now), key=_gravity)
+    rungs = ladder.climb(seen, now, symptoms)
     window = _window(seen)
+    # Of two that are equally grave the cause stands first, and the symptom gives the headline.
+    found = sorted([*ladder.causes(rungs, symptoms), *symptoms], key=_gravity)
     first = found[0] if found else _protected(window, now)
+    told = next((one for one in symptoms if one.level is first.level), first)
     return Verdict(
         level=first.level,
-        word=first.word,
-        headline=first.headline,
+        word=told.word,
+        headline=told.headline,
         findings=tuple(found),
         evidence=evidence.of(seen, now),
         window=window,
         last_good=evidence.last_good_backup(seen),
+        ladder=rungs,
     )
+
+
+def _gravity(finding: Finding) -> Level:
+    return finding.level
 
 
 def _findings(seen: Witnesses, now: datetime) -> Iterator[Finding]:
@@ -162,14 +155,10 @@ def _archiving(seen: Witnesses, now: datetime) -> Finding | None:
     condition = seen.cluster.archiving
     if condition is None:
         return _never_archived()
-    failing = not condition.holds
-    if not isinstance(seen.instance, NotKnown):
-        failing = failing or seen.instance.fails_now
-    if not failing or seen.cluster.is_switching_over:
+    if not archiving.said_to_fail(seen):
         return None
     since = f" since {words.moment(condition.since, now)}" if condition.since else ""
-    landed = _landed_after(seen, condition.since)
-    if landed is not None and not condition.holds:
+    if not archiving.fails(seen):
         return Finding(
             "witnesses-disagree",
             Level.DEGRADED,
@@ -200,14 +189,6 @@ def _never_archived() -> Finding:
             "SELECT pg_switch_wal() makes it try now"
         ),
     )
-
-
-def _landed_after(seen: Witnesses, since: datetime | None) -> datetime | None:
-    """When the newest segment landed, if that was after ``since`` with a margin for clocks."""
-    if isinstance(seen.film, NotKnown) or since is None:
-        return None
-    newest = seen.film.server.last_archived
-    return newest.at if newest and newest.at > since + SETTLED else None
 
 
 def _advice(cluster: Cluster, message: str) -> str:

@@ -19,7 +19,7 @@ from tui.cnpg.backup import Backup, Method
 from tui.cnpg.cron import Verdict
 from tui.cnpg.firing import Outlook
 from tui.cnpg.schedule import LONGEST_NAME, ScheduledBackup
-from tui.verdict.health import Level
+from tui.verdict.level import Level
 
 LATE: Final = timedelta(minutes=5)
 """How long after a slot a Backup may take to appear before the schedule counts as overdue."""

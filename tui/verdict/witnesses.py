@@ -13,6 +13,7 @@ from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import Key
 from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
+from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.store import ObjectStore
 from tui.verdict.window import NoWindow, Window
 
@@ -22,6 +23,10 @@ class NotKnown:
     """A witness that could not be heard, and why. Never taken for good news."""
 
     why: str
+
+
+NO_SUCH_OBJECT = NotKnown("there is none of that name")
+"""The server has told all there are, and this one is not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +60,5 @@ class Witnesses:
     instance: InstanceStatus | NotKnown
     """Of the primary."""
     pods: tuple[Pod, ...] | NotKnown
+    sidecar_errors: tuple[LogLine, ...] | NotKnown = NotKnown("")
+    """From the sidecars' logs, oldest first; they are read only where something fails."""

@@ -1,0 +1,386 @@
+"""Each rule from a healthy cluster that is spoilt in one place, named after the symptom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.verdict.test_two_witnesses import NOW, film, instance
+from tests.verdict.triage.made_up import (
+    EXIT,
+    PLUGIN,
+    a_backup,
+    a_cluster,
+    a_pod,
+    a_schedule,
+    a_store,
+    ago,
+    archiving,
+    broken,
+    failing,
+    first,
+    judged,
+    remarks,
+    said_by_barman,
+    witnesses,
+)
+from tui.verdict.level import Level
+from tui.verdict.triage.rung import State
+from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown, Witnesses
+
+UNSAID = {**PLUGIN, "isWALArchiver": False}
+IN_TREE = {"barmanObjectStore": {"destinationPath": "s3://acme-pg/prod"}}
+OTHER_PHASE = "Cluster cannot proceed to reconciliation due to an {}"
+
+
+def failed_backup(error: str, **more: Any) -> Witnesses:
+    last = a_backup("pg-20261122120000", "failed", created="2026-11-22T12:00:00Z", error=error)
+    return witnesses(backups=(a_backup(), last), **more)
+
+
+def test_a_healthy_cluster_breaks_no_rung_and_raises_nothing() -> None:
+    found = judged(witnesses())
+    assert (found.level, found.findings) == (Level.PROTECTED, ())
+    assert {rung.state for rung in found.ladder} == {State.HOLDS}
+    assert remarks(witnesses()) == []
+
+
+PHASES = [
+    ("unknown plugin being required", "Unknown plugin: 'barman-clod'", "plugin-unknown"),
+    (
+        "error while interacting with plugins",
+        "Error while discovering plugins: dial tcp 10.0.0.1:9090: connect: connection refused",
+        "plugin-down",
+    ),
+    (
+        "error while interacting with plugins",
+        "authentication handshake failed: tls: failed to verify certificate: x509: unknown",
+        "plugin-tls",
+    ),
+]
+
+
+@pytest.mark.parametrize(("phase", "reason", "code"), PHASES)
+def test_the_operator_that_cannot_use_the_plugin(phase: str, reason: str, code: str) -> None:
+    stuck = a_cluster(phase=OTHER_PHASE.format(phase), phaseReason=reason)
+    assert first(witnesses(cluster=stuck)) == code
+
+
+CONDITIONS = [
+    (EXIT.format(1), "not-empty"),
+    (EXIT.format(2), "endpoint-unreachable"),
+    (EXIT.format(3), "bad-arguments"),
+    (EXIT.format(4), "archiving-fails"),
+    ("unexpected failure invoking barman-cloud-wal-archive: signal: killed", "sidecar-killed"),
+    (f"wal archive plugin is not available: {PLUGIN['name']}", "sidecar-missing"),
+    (
+        (
+            "while querying plugin identity: rpc error: code = Unavailable desc = connection error: "
+            'desc = "transport: Error while dialing: dial unix /plugins/x: connect: refused"'
+        ),
+        "sidecar-dead",
+    ),
+    ('objectstores.barmancloud.cnpg.io "r2" not found', "store-missing"),
+    ('objectstores.barmancloud.cnpg.io "r2" is forbidden: User "x" cannot', "store-forbidden"),
+    ('while getting secret r2-creds: secrets "r2-creds" not found', "secret-missing"),
+    ("missing key ACCESS_KEY_ID, inside secret r2-creds", "secret-key"),
+    (
+        (
+            "rpc error: code = FailedPrecondition desc = no permission to download the backup "
+            "credentials, retrying"
+        ),
+        "role-stale",
+    ),
+    ("invalid configuration, missing barman object store reference", "store-not-named"),
+]
+
+
+@pytest.mark.parametrize(("message", "code"), CONDITIONS)
+def test_what_the_condition_of_failing_archiving_says_is_the_first_finding(
+    message: str, code: str
+) -> None:
+    found = judged(failing(message))
+    assert (found.level, found.findings[0].code) == (Level.FAILING, code)
+    assert found.headline == "WAL has not reached the bucket since 11:50:00Z (130m)"
+
+
+LINES = [
+    ("An error occurred (AccessDenied) when calling the PutObject operation: no", "access-denied"),
+    ("An error occurred (403) when calling the HeadBucket operation: Forbidden", "access-denied"),
+    ("An error occurred (InvalidAccessKeyId) when calling the PutObject operation", "unknown-key"),
+    ("An error occurred (SignatureDoesNotMatch) when calling PutObject", "wrong-secret"),
+    ("An error occurred (NoSuchBucket) when calling the PutObject operation", "no-bucket"),
+    ('Could not connect to the endpoint URL: "https://nowhere/"', "endpoint-unreachable"),
+    ("SSL validation failed for https://x/ [SSL: CERTIFICATE_VERIFY_FAILED]", "tls"),
+    ("An error occurred (RequestTimeTooSkewed) when calling the PutObject", "clock-skew"),
+    ("Invalid s3 URL address: acme-pg/prod", "bad-endpoint"),
+    ("WAL archive check failed for server pg: Expected empty archive", "not-empty"),
+    ("(NotImplemented) Header 'x-amz-tagging' with value 'a=b' not implemented", "not-on-r2"),
+    (
+        (
+            "An error occurred (InvalidArgument) when calling the PutObject operation: "
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD or a valid sha256 value."
+        ),
+        "checksums",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "code"), LINES)
+def test_the_error_in_the_sidecars_log_names_the_cause(text: str, code: str) -> None:
+    found = judged(failing(sidecar_errors=said_by_barman(text)))
+    assert (found.level, found.findings[0].code) == (Level.FAILING, code)
+    assert found.findings[0].evidence.startswith("sidecar at 13:58:00Z: ")
+    assert found.findings[0].advice
+
+
+def test_an_old_line_in_the_log_is_not_why_archiving_fails_now() -> None:
+    line = replace(said_by_barman("(AccessDenied)")[0], at=NOW - timedelta(hours=1))
+    assert first(failing(sidecar_errors=(line,))) == "archiving-fails"
+
+
+def test_errors_in_the_log_of_archiving_that_works_again_are_no_finding() -> None:
+    assert first(witnesses(sidecar_errors=said_by_barman("(AccessDenied)"))) == ""
+
+
+BACKUPS = [
+    ("requested plugin is not available: barman", "sidecar-not-rolled"),
+    ("cannot proceed with the backup as the cluster has no backup section", "in-tree-method"),
+    ("no barmanObjectStore section defined on the target cluster", "in-tree-method"),
+    ("cannot proceed with the backup as the cluster has no plugin configured", "no-plugin"),
+    ("instance manager was restarted during backup on pod pg-2", "restarted"),
+    ("cannot backup a hibernated cluster", "hibernated"),
+    ("rpc error: code = Unknown desc = exit status 3", "bad-arguments"),
+    ("rpc error: code = Unknown desc = exit status 1", "backup-failed"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), BACKUPS)
+def test_the_error_of_the_newest_backup_degrades(error: str, code: str) -> None:
+    found = judged(failed_backup(error))
+    assert (found.level, found.findings[0].code) == (Level.DEGRADED, code)
+
+
+def test_a_failed_backup_that_a_later_one_made_up_for_is_no_finding() -> None:
+    old = a_backup("pg-1", "failed", created="2026-11-21T02:00:00Z", error="exit status 1")
+    assert first(witnesses(backups=(old, a_backup()))) == ""
+
+
+BACKUP_LINES = [
+    ("Upload error: (InvalidPart): All non-trailing parts must have the same", "unequal-parts"),
+    ("[Errno 28] No space left on device", "no-temp-space"),
+    ("Unsafe to proceed with deletion due to failure reading backup catalog", "retention-fails"),
+    ("(ObjectLockedByBucketPolicy) when calling the DeleteObjects operation", "bucket-lock"),
+]
+
+
+@pytest.mark.parametrize(("text", "code"), BACKUP_LINES)
+def test_the_log_says_why_a_base_backup_failed(text: str, code: str) -> None:
+    lines = said_by_barman(text, "barman-cloud-backup")
+    assert first(failed_backup("desc = exit status 1", sidecar_errors=lines)) == code
+
+
+def no_store() -> Witnesses:
+    return witnesses(store=NO_SUCH_OBJECT, film=NotKnown("ObjectStore prod/r2 is not there"))
+
+
+def a_spec(**spec: Any) -> Witnesses:
+    return witnesses(cluster=a_cluster(spec=spec))
+
+
+KILLED = {"ready": False, "restartCount": 7, "lastState": {"terminated": {"reason": "OOMKilled"}}}
+SPOILT: list[tuple[str, Witnesses, Level]] = [
+    ("unprotected", a_spec(plugins=[{**PLUGIN, "enabled": False}]), Level.UNPROTECTED),
+    ("unprotected", a_spec(plugins=[]), Level.UNPROTECTED),
+    ("store-not-named", a_spec(plugins=[{**PLUGIN, "parameters": {}}]), Level.FAILING),
+    ("two-archivers", a_spec(plugins=[UNSAID], backup=IN_TREE), Level.DEGRADED),
+    ("store-missing", no_store(), Level.FAILING),
+    ("sidecar-missing", witnesses(pods=(a_pod(sidecar=False),)), Level.FAILING),
+    ("sidecar-dead", witnesses(pods=(a_pod(sidecar=KILLED),)), Level.DEGRADED),
+    ("disk-full", witnesses(pods=(a_pod(postgres=4, ready=False),)), Level.FAILING),
+    (
+        "disk-full",
+        witnesses(
+            cluster=a_cluster(phase="Not enough disk space", phaseReason="Insufficient disk space")
+        ),
+        Level.DEGRADED,
+    ),
+    (
+        "archiving-off",
+        witnesses(cluster=a_cluster(annotations={"cnpg.io/skipWalArchiving": "enabled"})),
+        Level.FAILING,
+    ),
+    ("queue-grows", witnesses(instance=instance(waiting=163)), Level.DEGRADED),
+    ("does-not-land", witnesses(instance=instance(archived=99)), Level.FAILING),
+    ("torn-film", witnesses(film=film(missing=(20, 21))), Level.FAILING),
+    ("five-field-cron", witnesses(schedules=(a_schedule("0 2 * * *"),)), Level.DEGRADED),
+    (
+        "schedule-without-plugin",
+        witnesses(schedules=(a_schedule(pluginConfiguration={"name": ""}),)),
+        Level.DEGRADED,
+    ),
+    (
+        "schedule-method",
+        witnesses(schedules=(a_schedule(method="barmanObjectStore"),)),
+        Level.DEGRADED,
+    ),
+    (
+        "not-taken-up",
+        witnesses(backups=(a_backup(), a_backup("new", "", created=ago(minutes=6)))),
+        Level.DEGRADED,
+    ),
+    (
+        "queue-stuck",
+        witnesses(backups=(a_backup(), a_backup("new", "started", created=ago(hours=12)))),
+        Level.DEGRADED,
+    ),
+    (
+        "queue-stuck",
+        witnesses(backups=(a_backup(), a_backup("new", "pending", created=ago(minutes=11)))),
+        Level.DEGRADED,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "seen", "level"), SPOILT, ids=[each[0] for each in SPOILT])
+def test_what_is_spoilt_is_the_first_finding(code: str, seen: Witnesses, level: Level) -> None:
+    found = judged(seen)
+    assert (found.findings[0].code, found.level) == (code, level)
+    assert code in {rung.code for rung in broken(seen)}
+
+
+def test_a_schedule_that_missed_its_slot_is_overdue() -> None:
+    late = replace(a_schedule("0 0 */6 * * *"), next_schedule=NOW - timedelta(hours=6))
+    assert first(witnesses(schedules=(late,))) == "schedule-overdue"
+
+
+def test_an_operator_in_another_zone_makes_no_schedule_overdue() -> None:
+    # 02:00 in Auckland: by our reckoning a slot has passed, by the operator's own none has.
+    there = replace(a_schedule(), last_check=NOW - timedelta(hours=13))
+    assert first(witnesses(schedules=(there,))) == ""
+
+
+def test_a_backup_that_hangs_for_want_of_archiving_is_told_after_the_cause() -> None:
+    running = (a_backup(), a_backup("new", "started", created=ago(minutes=20)))
+    codes = [finding.code for finding in judged(failing(backups=running)).findings]
+    assert codes == ["archiving-fails", "backup-hangs"]
+
+
+def test_a_newest_base_backup_whose_wal_is_missing_is_named() -> None:
+    codes = {rung.code for rung in broken(witnesses(film=film(missing=(3,))))}
+    assert "base-without-wal" in codes
+
+
+def test_a_failed_backup_whose_data_is_whole_is_called_misreported() -> None:
+    failed = a_backup(phase="failed", error="desc = exit status 1")
+    codes = [finding.code for finding in judged(witnesses(backups=(failed,))).findings]
+    assert codes[0] == "backup-misreported"
+
+
+def test_base_backups_long_past_the_policy_mean_that_retention_does_not_run() -> None:
+    short = witnesses(store=a_store(retention="1d"))
+    whole = film()
+    reach = whole.continuity.reaches[0]
+    old = [
+        replace(reach, base=f"202611{day:02}T020000", end_time=NOW - timedelta(days=22 - day))
+        for day in (1, 2)
+    ]
+    bases = {each.base: whole.server.bases[reach.base] for each in (*old, reach)}
+    many = replace(
+        whole,
+        continuity=replace(whole.continuity, reaches=(*old, reach)),
+        server=replace(whole.server, bases=bases),
+    )
+    found = judged(replace(short, film=many)).findings
+    assert [finding.code for finding in found] == ["retention-idle"]
+
+
+REMARKS: list[tuple[str, Witnesses]] = [
+    ("archiver-flag", a_spec(plugins=[UNSAID])),
+    ("checksums", witnesses(store=a_store(env=[]))),
+    ("unequal-parts", witnesses(store=a_store(data={"compression": "snappy"}))),
+    ("not-on-r2", witnesses(store=a_store(tags={"a": "b"}))),
+    ("not-on-r2", witnesses(store=a_store(wal={"encryption": "AES256"}))),
+    ("bad-endpoint", witnesses(store=a_store(endpointURL="https://x.example.com/acme-pg"))),
+    ("old-environment", witnesses(pods=(a_pod(env=[]),))),
+    ("sidecar-not-rolled", witnesses(pods=(a_pod(), a_pod("pg-2", sidecar=False)))),
+    ("service-account", witnesses(pods=(a_pod(account="custom"),))),
+    ("standby-not-ready", witnesses(pods=(a_pod(), a_pod("pg-2", ready=False)))),
+    ("schedule-suspended", witnesses(schedules=(a_schedule(suspend=True),))),
+    ("no-retention", witnesses(store=a_store(retention=""))),
+    ("hibernated", witnesses(cluster=a_cluster(annotations={"cnpg.io/hibernation": "on"}))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "seen"), REMARKS, ids=[each[0] for each in REMARKS])
+def test_what_is_odd_while_everything_lands_is_a_remark_and_no_alarm(
+    code: str, seen: Witnesses
+) -> None:
+    assert code in remarks(seen)
+    assert judged(seen).level is Level.PROTECTED
+
+
+SUSPECTS: list[tuple[str, Witnesses]] = [
+    ("bad-endpoint", failing(store=a_store(destinationPath="acme-pg/prod"))),
+    ("not-on-r2", failing(store=a_store(historyTags={"a": "b"}))),
+    ("service-account", failing(pods=(a_pod(account="custom"),))),
+    ("old-environment", failing(pods=(a_pod(env=[]),))),
+]
+
+
+@pytest.mark.parametrize(("code", "seen"), SUSPECTS, ids=[each[0] for each in SUSPECTS])
+def test_the_same_is_the_suspect_once_archiving_fails(code: str, seen: Witnesses) -> None:
+    assert first(seen) == code
+
+
+CALM: list[tuple[str, Witnesses]] = [
+    ("a switchover", witnesses(cluster=a_cluster(
+        archiving("False", "switchover in progress, refusing archiving"), targetPrimary="pg-2"))),
+    ("a backup that runs", witnesses(
+        backups=(a_backup(), a_backup("new", "started", created=ago(minutes=20))))),
+    ("a backup that was just asked for", witnesses(
+        backups=(a_backup(), a_backup("new", "", created=ago(seconds=20))))),
+    ("one instance", witnesses(pods=(a_pod(),))),
+    ("a sidecar that starts", witnesses(
+        pods=(a_pod(), a_pod("pg-2", sidecar={"ready": False, "started": False})))),
+    ("an idle database", witnesses(
+        film=film(newest=NOW - timedelta(hours=3)), instance=instance(at=NOW - timedelta(hours=3)))),
+    ("an out-of-memory kill of last week", witnesses(pods=(a_pod(sidecar={
+        "restartCount": 1, "lastState": {"terminated": {
+            "reason": "OOMKilled", "finishedAt": ago(days=7)}}}),))),
+    ("a WAL disk that was full once", witnesses(pods=(a_pod(postgres=4),))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "seen"), CALM, ids=[each[0] for each in CALM])
+def test_no_alarm_is_raised_by(what: str, seen: Witnesses) -> None:
+    assert broken(seen) == []
+    assert judged(seen).level in (Level.PROTECTED, Level.UNKNOWN)
+
+
+def test_a_look_of_ours_that_is_denied_breaks_nothing_while_wal_is_archived() -> None:
+    denied = NotKnown("cannot list s3://acme-pg/: access denied (secret r2-creds)")
+    found = judged(witnesses(film=denied))
+    assert (found.level, [rung.code for rung in broken(witnesses(film=denied))]) == (
+        Level.UNKNOWN,
+        [],
+    )
+
+
+def test_a_secret_that_is_not_there_is_the_sidecars_trouble_too() -> None:
+    gone = NotKnown("Secret prod/r2-creds, which the ObjectStore names, does not exist")
+    assert first(witnesses(film=gone)) == "secret-missing"
+
+
+def test_commands_name_the_objects_they_are_about() -> None:
+    found = judged(failing(sidecar_errors=said_by_barman("(AccessDenied)")))
+    assert "Secret r2-creds" in found.advice
+    assert "bucket acme-pg" in found.advice
+    assert "kubectl -n prod edit secret r2-creds" in found.advice
+    line = '"0 0 2 * * *"'
+    cron = judged(witnesses(schedules=(a_schedule("0 2 * * *"),))).advice
+    assert "kubectl -n prod patch scheduledbackup nightly --type merge -p '{" in cron
+    assert line in cron

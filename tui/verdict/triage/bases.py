@@ -1,0 +1,204 @@
+"""Base backups: the queue of Backups, what became of the newest, and what lies in the bucket."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tui import words
+from tui.barman.continuity import Reach, Usable
+from tui.cnpg import backup
+from tui.cnpg.backup import Backup
+from tui.verdict import schedules
+from tui.verdict.level import Level
+from tui.verdict.triage.case import Case
+from tui.verdict.triage.rung import Trouble, rule
+from tui.verdict.triage.texts import match
+from tui.verdict.witnesses import NotKnown
+
+PENDING_TOO_LONG = timedelta(minutes=10)
+"""The operator looks again every 30 s; a head of the queue that waits longer waits for something."""
+LONG = timedelta(hours=1)
+"""No backup is called stuck before that."""
+LONG_UNKNOWN = timedelta(hours=24)
+"""The same where no completed Backup says how long they usually take."""
+USUAL_TIMES = 5
+"""How many times longer than usual a backup may take."""
+ABANDONED = timedelta(days=1)
+"""Data without a backup.info for longer is not a backup under way."""
+
+
+@rule("F29")
+def queue_stuck(case: Case) -> Trouble | None:
+    """Oldest first: a Backup that never ends holds up all others and the schedule that made it."""
+    queue = backup.queue(case.backups)
+    head = queue.head
+    if head is None or case.seen.cluster.hibernated:
+        return None
+    waited = _stuck(case, head)
+    if waited is None:
+        return None
+    behind = len(queue) - 1
+    blocked = f", {words.counted(behind, 'Backup')} behind it" if behind else ""
+    return Trouble(
+        "queue-stuck",
+        Level.DEGRADED,
+        "queue stuck",
+        words.shorten(f"a Backup is {head.phase} for {words.age(waited)}{blocked}", 70),
+        f"{head.key.name} is {head.phase} since {_since(case, head)}{blocked}",
+        "see why it does not end; deleting this one Backup frees the queue and removes nothing from "
+        "the bucket",
+        f"kubectl -n {head.key.namespace} delete backups.postgresql.cnpg.io {head.key.name}",
+    )
+
+
+def _stuck(case: Case, head: Backup) -> timedelta | None:
+    """How long the head has stood there, if that is too long."""
+    if not head.is_executing:
+        waited = case.now - head.created if head.created and head.phase else None
+        return waited if waited and waited > PENDING_TOO_LONG else None
+    ran = head.elapsed(case.now) or (case.now - head.created if head.created else None)
+    usual = schedules.usual_duration(case.backups)
+    limit = max(LONG, usual * USUAL_TIMES) if usual else LONG_UNKNOWN
+    return ran if ran and ran > limit else None
+
+
+def _since(case: Case, head: Backup) -> str:
+    since = head.reconciliation_started or head.created
+    return words.moment(since, case.now) if since else "?"
+
+
+@rule("F20")
+def hangs(case: Case) -> Trouble | None:
+    """On a primary pg_backup_stop waits for WAL that is not archived."""
+    head = backup.queue(case.backups).head
+    if not case.fails or head is None or not head.is_executing:
+        return None
+    return Trouble(
+        "backup-hangs",
+        Level.DEGRADED,
+        "backup hangs",
+        "a base backup waits for WAL that is not archived",
+        f"{head.key.name} is {head.phase} while WAL archiving fails",
+        "repair archiving first: the Backup then ends by itself",
+    )
+
+
+@rule("F20")
+def without_wal(case: Case) -> Trouble | None:
+    """From a standby a backup completes even where its WAL is never archived."""
+    reach = _newest(case)
+    if reach is None or reach.usable is not Usable.NO or reach.stopped_by is None:
+        return None
+    return Trouble(
+        "base-without-wal",
+        Level.DEGRADED,
+        "base without WAL",
+        "the newest base backup cannot be restored: its WAL is missing",
+        f"base backup {reach.base}: {reach.why}",
+        "take a base backup once WAL archiving works: b",
+        _again(case),
+    )
+
+
+def _newest(case: Case) -> Reach | None:
+    if case.film is None:
+        return None
+    there = [each for each in case.film.continuity.reaches if each.usable is not Usable.NOT_YET]
+    return there[-1] if there else None
+
+
+@rule("F43")
+def misreported(case: Case) -> Trouble | None:
+    """barman-cloud-backup-show failed after the upload: the data is whole."""
+    failed = case.failed
+    if failed is None or case.film is None or failed.reconciliation_started is None:
+        return None
+    end = failed.reconciliation_terminated or failed.stopped or case.now
+    for reach in case.film.continuity.usable:
+        taken = _taken(reach.base)
+        if failed.reconciliation_started - timedelta(seconds=2) <= taken <= end:
+            return Trouble(
+                "backup-misreported",
+                Level.DEGRADED,
+                "misreported",
+                "a Backup is marked failed, yet its data is whole",
+                f"{failed.key.name} failed; base backup {reach.base} in the bucket is usable",
+                "the data can be restored; only the Backup's status is wrong",
+            )
+    return None
+
+
+def _taken(base: str) -> datetime:
+    return datetime.strptime(base, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+
+
+@rule()
+def failed(case: Case) -> Trouble | None:
+    """The newest Backup failed, with a text that is not known."""
+    one = case.failed
+    if one is None or any(match(said.text) for said in case.texts()):
+        return None
+    return Trouble(
+        "backup-failed",
+        Level.DEGRADED,
+        "last backup failed",
+        "the newest Backup failed",
+        words.shorten(f"{one.key.name}: {one.error or 'it gives no reason'}", 300),
+        "the real error is in the log of the Pod it ran on; mend it, then back up again: b",
+        f"kubectl -n {one.key.namespace} logs {one.pod or case.names['primary']} "
+        "-c plugin-barman-cloud",
+    )
+
+
+@rule("F37")
+def incomplete(case: Case) -> Trouble | None:
+    """Something else deletes objects: a lifecycle rule, or a hand."""
+    if case.film is None:
+        return None
+    odd = [
+        base.id
+        for base in case.film.server.bases.values()
+        if base.info is None and case.now - base.newest > ABANDONED
+    ]
+    if not odd:
+        return None
+    return Trouble(
+        "base-incomplete",
+        Level.PROTECTED,
+        "incomplete base",
+        "a base backup in the bucket has lost its backup.info",
+        f"without backup.info: {', '.join(sorted(odd)[:3])}",
+        "see whether a lifecycle rule of the bucket deletes objects: retention is the plugin's work",
+        "aws s3api get-bucket-lifecycle-configuration --bucket {bucket} --endpoint-url {endpoint}"
+        .format_map(case.names),
+    )  # fmt: skip
+
+
+def complete(case: Case) -> str | NotKnown:
+    """The newest base backup that a restore can begin with."""
+    if case.film is None:
+        why = case.seen.film.why if isinstance(case.seen.film, NotKnown) else ""
+        return NotKnown(why or "the bucket has not been looked at")
+    usable = case.film.continuity.usable
+    if not usable:
+        return NotKnown("none is usable yet")
+    newest = usable[-1]
+    return f"{newest.base} complete, its WAL {newest.begin} on is there"
+
+
+def whole(case: Case) -> str | NotKnown:
+    """No WAL is missing since the oldest usable base backup."""
+    if case.film is None:
+        why = case.seen.film.why if isinstance(case.seen.film, NotKnown) else ""
+        return NotKnown(why or "the bucket has not been looked at")
+    if case.film.whole is None:
+        return NotKnown("the bucket is being looked at")
+    if not case.film.continuity.usable:
+        return NotKnown("there is no base backup to follow WAL from")
+    return f"WAL is {case.film.continuity.word.value} from base {case.film.continuity.usable[0].base} on"
+
+
+def _again(case: Case) -> str:
+    plugin = case.seen.cluster.backup_plugin
+    how = f" --method plugin --plugin-name {plugin.name}" if plugin else ""
+    return "kubectl cnpg backup {cluster} -n {ns}".format_map(case.names) + how
