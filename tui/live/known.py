@@ -41,6 +41,9 @@ class Known:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.catalog = catalog.empty(place.path)
+        self.empty: set[tuple[str, DirectoryKey]] = set()
+        """Folders that were named and held nothing when they were listed, by server: stores with real
+        folders (SeaweedFS) keep naming them."""
         self._read: dict[str, Read] = {}
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="fold")
 
@@ -107,34 +110,36 @@ class Known:
             at=at,
         )
 
-    def full(
-        self, name: str, among: Iterable[DirectoryKey] | None = None
-    ) -> frozenset[DirectoryKey]:
-        """Folders in which nothing changes any more: sealed, and neither the first of a timeline, of
-        which retention takes segments away, nor its last."""
-        server, size = self.server(name), self.segment_size(name)
-        ends = self._ends(server)
-        return frozenset(
-            key
-            for key in (server.directories if among is None else among)
-            if key not in ends
-            and (held := server.directories.get(key)) is not None
-            and held.sealed(size)
-        )
+    def full(self, name: str, among: Iterable[DirectoryKey]) -> frozenset[DirectoryKey]:
+        """Of these folders, those in which nothing changes any more: sealed, and neither the first of
+        a timeline, of which retention takes segments away, nor its last."""
+        server = self.server(name)
+        return self._full(name, among, (*server.directories, *(server.unlisted or ())))
 
     def stale(self, name: str) -> frozenset[DirectoryKey]:
         """Folders a thorough look lists."""
         server = self.server(name)
-        return (server.unlisted or frozenset()) | (server.directories.keys() - self.full(name))
+        # Not counting those that are only announced: some stores name folders that are empty.
+        full = self._full(name, server.directories, server.directories)
+        return (server.unlisted or frozenset()) | (server.directories.keys() - full)
 
-    def _ends(self, server: Server) -> frozenset[DirectoryKey]:
+    def _full(
+        self, name: str, among: Iterable[DirectoryKey], there: Iterable[DirectoryKey]
+    ) -> frozenset[DirectoryKey]:
+        server, size = self.server(name), self.segment_size(name)
         logs: dict[int, list[int]] = {}
-        for timeline, log in (*server.directories, *(server.unlisted or ())):
+        for timeline, log in there:
             logs.setdefault(timeline, []).append(log)
-        ends = (
+        ends = {
             (timeline, end) for timeline, all_ in logs.items() for end in (min(all_), max(all_))
+        }
+        return frozenset(
+            key
+            for key in among
+            if key not in ends
+            and (held := server.directories.get(key)) is not None
+            and held.sealed(size)
         )
-        return frozenset(ends)
 
 
 _STANDALONE = "standalone"

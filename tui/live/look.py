@@ -157,10 +157,8 @@ class Look:
 
     async def quickly(self, name: str) -> None:
         """What is new of a server that has been looked into before."""
-        before = frozenset(self._known.server(name).bases)
         await together(self._quick_wals(name), self._bases(name))
-        gone = before - self._known.server(name).bases.keys()
-        await together(self._histories(name), self._list_stale(name, only_new=not gone))
+        await together(self._histories(name), self._list_stale(name, only_new=True))
         self._known.drop(name)
 
     async def _quick_wals(self, name: str) -> None:
@@ -189,6 +187,10 @@ class Look:
             server = self._known.server(name)
             held = (wal.directory_name(*key) for key in self._keys(server))
             names += [each for each in held if each > names[-1]]
+        if first_page_only:
+            names = [
+                each for each in names if (name, wal.parse_directory(each)) not in self._known.empty
+            ]
         page = [seen for each in answers for seen in each.objects]
         await self._known.change(known.announced(name, names, page))
 
@@ -231,6 +233,9 @@ class Look:
                 await self._known.change(known.added(part))  # what was seen is true
                 raise
         await self._known.change(known.listed(below, part))
+        found = self._known.server(name).directories.keys()
+        self._known.empty |= {(name, key) for key in shard.folders - found}
+        self._known.empty -= {(name, key) for key in found & shard.folders}
         self._done += len(shard.folders) - reached
         await self._keep(name, shard.folders)
         self._progress()

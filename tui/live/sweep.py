@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,6 +66,9 @@ class Patience:
     """The longest interval, reached in steps while nothing changes."""
     thorough: float = 600.0
     """How often a look is thorough: what came late into old folders, new server names."""
+    thinning: float = 100.0
+    """How long every look at a server is thorough after something of it was found deleted: retention
+    takes away base backups first, WAL folders later and the last segments one by one."""
     told: float = 0.2
     """Facts are told at most so often."""
     again: float = 0.2
@@ -111,6 +114,8 @@ class Sweep:
         """The user wants to see everything anew; so does whoever starts."""
         self._seen: set[str] = set()
         """Servers that have been looked into whole."""
+        self._thinning: dict[str, float] = {}
+        """Servers of which something was found deleted, and until when to expect more of it."""
         self._heard: datetime | None = None
         self._thorough_at = float("-inf")
         self._interval = self._patience.interval
@@ -190,7 +195,9 @@ class Sweep:
         if thorough:
             self._thorough_at = loop.time()
         self._heard, self._failures, self._renewed = self._clock(), 0, False
-        changed = await self._known.at_the_desk(lambda: self._changed(servers))
+        changed, thinner = await self._known.at_the_desk(lambda: self._compared(servers))
+        until = loop.time() + self._patience.thinning
+        self._thinning |= dict.fromkeys(thinner, until)
         if changed or insisted:
             self._report(self._known.folded(self._heard))
         self._interval = self._next_interval(changed=changed)
@@ -202,7 +209,9 @@ class Sweep:
 
     async def _work(self, look: Look, *, thorough: bool) -> None:
         wanted = self._wanted
-        fresh = wanted if thorough else wanted - self._seen
+        now = asyncio.get_running_loop().time()
+        thinning = {name for name, until in self._thinning.items() if now < until}
+        fresh = wanted if thorough else (wanted - self._seen) | (wanted & thinning)
         work = [look.thoroughly(name) for name in sorted(fresh)]
         work += [look.quickly(name) for name in sorted(wanted - fresh)]
         if thorough:
@@ -210,8 +219,15 @@ class Sweep:
         await together(*work)
         self._seen = set(wanted)
 
-    def _changed(self, before: dict[str, Server]) -> bool:
-        return dict(self._known.catalog.servers) != before
+    def _compared(self, before: Mapping[str, Server]) -> tuple[bool, list[str]]:
+        """Whether anything is other than before, and the servers of which something is gone."""
+        now = self._known.catalog.servers
+        other = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+        return bool(other), [
+            name
+            for name in other
+            if name in before and name in now and _is_thinner(now[name], before[name])
+        ]
 
     def _next_interval(self, *, changed: bool) -> float:
         if changed:
@@ -306,6 +322,13 @@ class Sweep:
             at=self._clock(),
         )
         self._report(described)
+
+
+def _is_thinner(now: Server, before: Server) -> bool:
+    gone = (
+        before.bases.keys() - now.bases.keys() or before.directories.keys() - now.directories.keys()
+    )
+    return bool(gone) or now.segments < before.segments
 
 
 async def _told(question: Awaitable[T]) -> T | Untold:
