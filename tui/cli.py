@@ -290,7 +290,15 @@ def _is_terminal() -> bool:
 
 
 def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
-    log_file = _log_to(options.log_file)
+    try:
+        log_file = _log_to(options.log_file)
+    except OSError as error:
+        print(
+            f"cnpg-tui: cannot write the log {error.filename}: {(error.strerror or '').lower()}. "
+            "Choose another file with --log-file",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
     # Smooth scrolling asks the terminal for reports that a slow line answers late or never.
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     from tui.app import CnpgTui  # late: the first frame waits for nothing else
@@ -308,12 +316,13 @@ def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
 
 
 def _log_to(chosen: Path | None) -> Path:
-    """Log to a file, never to the screen; the file is the user's alone."""
+    """Log to a file, never to the screen; the file is the user's alone. Raises OSError."""
     from platformdirs import user_state_path  # late: only the app writes a log
 
     path = chosen or user_state_path("cnpg-tui") / "cnpg-tui.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
+    os.umask(0o077)  # also for the files that the handler begins when this one is full
+    path.touch()
     handler = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
