@@ -164,6 +164,9 @@ async def carry_out(order: Order, port: Port, patience: Patience | None = None) 
     except faults.Conflict as fault:
         return NotDone(order.key, str(fault), overtaken=True)
     except faults.Fault as fault:
+        if isinstance(fault, faults.NotFound) and isinstance(order.act, Delete):
+            # Gone is what was wanted; and aiohttp sends a DELETE again whose connection was cut.
+            return Done(order.key)
         return NotDone(order.key, str(fault))
     return Done(order.key, answer.warnings)
 
