@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -33,6 +33,8 @@ EXIT_CODES: Final[Mapping[Severity, int]] = {
     Severity.WARNING: 1,
     Severity.ERROR: 2,
 }
+_DEEPEST: Final = 200
+
 UNREADABLE: Final = "unreadable"
 """The code of what could not be read."""
 
@@ -92,12 +94,11 @@ def run_files(
                 clusters[read.key] = read
             else:
                 schedules.append(read)
+    of_cluster: dict[Key, list[ScheduledBackup]] = defaultdict(list)
+    for one, _ in schedules:
+        of_cluster[one.cluster_key].append(one)
     for one, place in schedules:
-        siblings = (
-            other
-            for other, _ in schedules
-            if other.cluster_key == one.cluster_key and other.key != one.key
-        )
+        siblings = (other for other in of_cluster[one.cluster_key] if other.key != one.key)
         around = Around(clusters.get(one.cluster_key), siblings=tuple(siblings))
         found += [Located(finding, place) for finding in lint.lint(one, around, now, zone)]
     order = ["", *("stdin" if name == "-" else name for name in files)]
@@ -158,16 +159,27 @@ def _read_file(name: str, stdin: TextIO) -> Iterator[_Read]:
         for node, document in _documents(text):
             yield from _read_document(node, document, shown)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error)
-        line = mark.line + 1 if mark is not None else 0
-        hint = "a schedule that begins with * or @ must stand in quotes"
-        yield _unreadable(f"no YAML: {words.one_line(problem)}", Place(shown, line), hint)
-    except RecursionError:
-        yield _unreadable("no manifest: it is nested too deeply", Place(shown))
+        yield _no_yaml(error, text, shown)
+
+
+def _no_yaml(error: yaml.YAMLError, text: str, file: str) -> Located:
+    mark = getattr(error, "problem_mark", None)
+    why = f"no YAML: {words.one_line(getattr(error, 'problem', None) or str(error))}"
+    if mark is None:
+        return _unreadable(why, Place(file))
+    line = text.splitlines()[mark.line : mark.line + 1]
+    hint = "put the schedule in quotes" if any("schedule:" in each for each in line) else ""
+    return _unreadable(why, Place(file, mark.line + 1), hint)
 
 
 def _documents(text: str) -> Iterator[tuple[yaml.Node, Any]]:
+    """Every document with its node. Raises ``yaml.YAMLError``."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:  # libyaml's composer recurses on the C stack, and dies of it
+            raise yaml.YAMLError("it is nested too deeply")
     loader = _Loader(text)
     try:
         while loader.check_node():
