@@ -120,7 +120,12 @@ class Connection:
 
         Yields a sentence for every acknowledged loss that cannot be recalled: it alarms again.
         """
-        self._inspection.want({cluster.key: cluster.primary for cluster in clusters})
+        seen = tuple(clusters)
+        self._inspection.want(
+            {cluster.key: cluster.primary for cluster in seen},
+            archiving_fails={cluster.key for cluster in seen if cluster.says_archiving_fails},
+            backup_failed={cluster.key for cluster in seen if cluster.says_last_backup_failed},
+        )
         wanted = tuple(locations)
         self._attention.turn_to(wanted)
         for where in wanted:

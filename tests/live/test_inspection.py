@@ -23,6 +23,14 @@ from tui.wire.kube import Kube
 from tui.wire.kubeconfig import Where
 
 PG = Key("prod", "pg")
+DENIED = json.dumps(
+    {
+        "level": "info",
+        "ts": "2026-11-22T13:58:00.1Z",
+        "logger": "barman-cloud-wal-archive",
+        "msg": "2026-11-22 13:58:00,100 [4711] ERROR: exception: (AccessDenied) \x1b[31m",
+    }
+)
 STATUS = {
     "isPrimary": True,
     "isArchivingWAL": True,
@@ -45,6 +53,7 @@ class Instances:
     def __init__(self, body: bytes) -> None:
         self.body = body
         self.asked: list[str] = []
+        self.logs: list[str] = []
 
     async def proxy(
         self, namespace: str, pod: str, scheme: str, port: int, path: str
@@ -53,7 +62,8 @@ class Instances:
         return 200, "application/json", self.body
 
     async def log(self, namespace: str, pod: str, container: str) -> list[str] | None:
-        return None
+        self.logs.append(pod)
+        return [DENIED]
 
 
 def a_pod(name: str, role: str) -> dict[str, Any]:
@@ -165,3 +175,35 @@ async def test_an_answer_that_is_no_status_is_not_known(tmp_path: Path) -> None:
         found = await next_of(heard)
     assert isinstance(found.instance, NotKnown)
     assert "answers something else than its status" in found.instance.why
+
+
+async def test_the_primarys_log_is_read_only_where_archiving_fails(tmp_path: Path) -> None:
+    async with inspecting(tmp_path, *EVERYTHING) as (heard, instances, inspection):
+        assert (await next_of(heard)).sidecar_errors == ()
+        assert instances.logs == []
+        inspection.want({PG: "pg-1"}, archiving_fails={PG})
+        while not (found := await next_of(heard)).sidecar_errors:
+            pass
+    assert instances.logs[0] == "pg-1"
+    assert not isinstance(found.sidecar_errors, NotKnown)
+    assert [line.text for line in found.sidecar_errors] == ["exception: (AccessDenied)"]
+
+
+async def test_after_a_failed_backup_the_logs_of_all_pods_are_read(tmp_path: Path) -> None:
+    async with inspecting(tmp_path, *EVERYTHING) as (heard, instances, inspection):
+        inspection.want({PG: "pg-1"}, backup_failed={PG})
+        while not (await next_of(heard)).sidecar_errors:
+            pass
+    assert set(instances.logs) == {"pg-1", "pg-2"}
+
+
+async def test_logs_that_may_not_be_read_are_told_and_not_asked_again(tmp_path: Path) -> None:
+    proxied = Rule(("",), ("pods/proxy",), ("get",))
+    rules = (READ_ONLY, PODS_TOO, proxied)
+    async with inspecting(tmp_path, *rules) as (heard, instances, inspection):
+        inspection.want({PG: "pg-1"}, archiving_fails={PG})
+        for _ in range(3):
+            found = await next_of(heard)
+        assert isinstance(found.sidecar_errors, NotKnown)
+        assert "pods/log" in found.sidecar_errors.why
+        assert instances.logs == []

@@ -90,6 +90,17 @@ class Cluster:
         return self.condition(CONTINUOUS_ARCHIVING)
 
     @property
+    def says_archiving_fails(self) -> bool:
+        """Whether the operator says so now."""
+        return self.archiving is not None and not self.archiving.holds
+
+    @property
+    def says_last_backup_failed(self) -> bool:
+        """Whether the operator says so now: by the reason, for False also means that one runs."""
+        last = self.condition(LAST_BACKUP_SUCCEEDED)
+        return last is not None and not last.holds and last.reason == "LastBackupFailed"
+
+    @property
     def backup_plugin(self) -> Plugin | None:
         """The enabled plugin that takes base backups: the WAL archiver, or the Barman one, or any."""
         enabled = [plugin for plugin in self.plugins if plugin.enabled]

@@ -19,6 +19,7 @@ from tui.cnpg.location import Place
 from tui.cnpg.manifest import Key, Kind, Unreadable
 from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
+from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.store import ObjectStore
 from tui.verdict.witnesses import NotKnown
 
@@ -221,6 +222,8 @@ class Inspected:
     pods: tuple[Pod, ...] | NotKnown
     instance: InstanceStatus | NotKnown
     at: datetime
+    sidecar_errors: tuple[LogLine, ...] | NotKnown = ()
+    """Errors in the sidecars' logs, which are read only where something fails."""
 
 
 Change: TypeAlias = Listed | Seen | FeedMoved | SweepFact | LossesKnown | Inspected

@@ -161,6 +161,7 @@ class Estate:
             film=self._film_of(key),
             instance=inspected.instance if inspected else NotKnown(""),
             pods=inspected.pods if inspected else NotKnown(""),
+            sidecar_errors=inspected.sidecar_errors if inspected else NotKnown(""),
         )
 
     def _unless_unheard(self, kind: Kind, found: Iterable[T]) -> tuple[T, ...] | NotKnown:

@@ -1,14 +1,16 @@
 """The inspection asks, every half minute, how each cluster's Pods are and what its primary says.
 
-Both are rights that many users do not have (``list`` on pods, ``get`` on pods/proxy): what cannot be
-heard is reported as not known, with the reason, and is asked again only now and then.
+Where something fails it also reads the sidecars' logs: the cause of a failure stands nowhere else.
+
+All are rights that many users do not have (``list`` on pods, ``get`` on pods/proxy and pods/log): what
+cannot be heard is reported as not known, with the reason, and is asked again only now and then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Set
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +18,11 @@ from random import Random
 from typing import Protocol
 
 from tui import faults
-from tui.cnpg import instance, pod
+from tui.cnpg import instance, pod, sidecar_log
 from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import PODS, Key, Kind, Odd
-from tui.cnpg.pod import Pod
+from tui.cnpg.pod import SIDECAR, Pod
+from tui.cnpg.sidecar_log import LogLine
 from tui.live.changes import Inspected
 from tui.live.feeds import Page
 from tui.verdict.witnesses import NotKnown
@@ -38,6 +41,14 @@ class Source(Protocol):
     async def pod_proxy(
         self, namespace: str, pod: str, port: int, path: str, *, scheme: str
     ) -> bytes: ...
+
+    async def pod_log(
+        self, namespace: str, pod: str, container: str, *, tail_lines: int
+    ) -> str: ...
+
+
+TAIL = 200
+"""Lines of a log: a minute's failures are some ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +82,33 @@ class Inspection:
         self._random = random
         self._patience = patience or Patience()
         self._primaries: Mapping[Key, str] = {}
+        self._archiving_fails: Set[Key] = frozenset()
+        self._backup_failed: Set[Key] = frozenset()
         self._asked = asyncio.Event()
         self._refused: dict[str, tuple[float, NotKnown]] = {}
         """By what was asked: when the refusal came (loop time), and its reason."""
 
-    def want(self, primaries: Mapping[Key, str]) -> None:
-        """These clusters, with the Pod that the operator calls primary (``""``: none yet)."""
-        if primaries.keys() - self._primaries.keys():
+    def want(
+        self,
+        primaries: Mapping[Key, str],
+        *,
+        archiving_fails: Set[Key] = frozenset(),
+        backup_failed: Set[Key] = frozenset(),
+    ) -> None:
+        """These clusters, with the Pod that the operator calls primary (``""``: none yet).
+
+        Of the failing ones the logs are read too: the primary's, or of a backup every Pod's, for it
+        may have run on any.
+        """
+        news = (
+            primaries.keys() - self._primaries.keys(),
+            archiving_fails - self._archiving_fails,
+            backup_failed - self._backup_failed,
+        )
+        if any(news):
             self._asked.set()
         self._primaries = dict(primaries)
+        self._archiving_fails, self._backup_failed = archiving_fails, backup_failed
 
     def look_now(self) -> None:
         """Ask again now, what was refused included."""
@@ -113,8 +142,9 @@ class Inspection:
         found: tuple[Pod, ...] | NotKnown
         found = pods if isinstance(pods, NotKnown) else tuple(pods.get(cluster, ()))
         status = await self._status(cluster, found)
+        errors = await self._errors(cluster, found, status)
         if cluster in self._primaries:
-            self._report(Inspected(cluster, found, status, self._clock()))
+            self._report(Inspected(cluster, found, status, self._clock(), errors))
 
     async def _pods(self) -> Mapping[Key, list[Pod]] | NotKnown:
         remembered = self._remembered("pods")
@@ -153,6 +183,38 @@ class Inspection:
             return self._not_known(asked, fault)
         except (Odd, ValueError) as odd:
             return NotKnown(f"{name} answers something else than its status: {odd}")
+
+    async def _errors(
+        self,
+        cluster: Key,
+        pods: tuple[Pod, ...] | NotKnown,
+        status: InstanceStatus | NotKnown,
+    ) -> tuple[LogLine, ...] | NotKnown:
+        """The errors in the logs, where something fails."""
+        fails = isinstance(status, InstanceStatus) and status.fails_now
+        fails = fails or cluster in self._archiving_fails
+        if not fails and cluster not in self._backup_failed:
+            return ()
+        asked = f"log in {cluster.namespace}"
+        remembered = self._remembered(asked)
+        if remembered is not None:
+            return remembered
+        primary, _ = self._primary(cluster, pods)
+        names = [primary] if primary else []
+        if cluster in self._backup_failed and not isinstance(pods, NotKnown):
+            names += [one.key.name for one in pods if one.sidecar and one.key.name != primary]
+        found: list[LogLine] = []
+        for name in names:
+            try:
+                log = await self._source.pod_log(cluster.namespace, name, SIDECAR, tail_lines=TAIL)
+            except faults.Forbidden as fault:
+                return self._not_known(asked, fault)
+            except faults.Fault as fault:
+                if not found:
+                    return NotKnown(str(fault))
+                continue
+            found += sidecar_log.errors(log)
+        return tuple(found)
 
     def _primary(self, cluster: Key, pods: tuple[Pod, ...] | NotKnown) -> tuple[str, str]:
         """Name and scheme of the Pod to ask; without the Pods, what the operator says and TLS."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from tui import words
 from tui.barman import wal
-from tui.cnpg.cluster import LAST_BACKUP_SUCCEEDED, Cluster
+from tui.cnpg.cluster import Cluster
 from tui.verdict import archiving, evidence, exits
 from tui.verdict.archiving import SETTLED
 from tui.verdict.evidence import Evidence
@@ -240,8 +240,7 @@ def _quiet(seen: Witnesses, now: datetime) -> Finding | None:
 
 
 def _last_backup(seen: Witnesses, now: datetime) -> Finding | None:
-    last = seen.cluster.condition(LAST_BACKUP_SUCCEEDED)
-    if last is None or last.holds or last.reason != "LastBackupFailed":
+    if not seen.cluster.says_last_backup_failed:
         return None
     return Finding(
         "last-backup-failed",

@@ -129,7 +129,7 @@ class Case:
             yield Said(f"Backup {self.failed.key.name}", self.failed.error, self.failed.stopped)
             yield Said(f"Backup {self.failed.key.name}", self.failed.command_error)
             last = cluster.condition(LAST_BACKUP_SUCCEEDED)
-            if last is not None and last.reason == "LastBackupFailed":
+            if last is not None and cluster.says_last_backup_failed:
                 yield Said("operator", last.message, last.since)
         yield Said("operator", f"{cluster.phase}: {cluster.phase_reason}")
         film = self.seen.film
