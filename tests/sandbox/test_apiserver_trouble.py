@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -245,3 +246,38 @@ async def test_a_body_that_breaks_off_makes_no_object(served: Served) -> None:
         await reader.read()
 
     assert (await served.client.get(BACKUPS)).names == []
+
+
+@pytest.mark.parametrize(("size", "status"), [(2**21, 201), (2**22, 413)])
+async def test_a_body_of_up_to_three_mebibytes_is_read(
+    served: Served, size: int, status: int
+) -> None:
+    body = json.dumps(backup("big", parameters={"x": "y" * size})).encode()
+    headers = {"Authorization": f"Bearer {ADMIN.token}", "Content-Type": "application/json"}
+    async with (
+        aiohttp.ClientSession(served.url, headers=headers) as session,
+        session.post(BACKUPS, data=io.BytesIO(body)) as answer,
+    ):
+        told = await answer.json()
+
+    assert answer.status == status
+    if status != 201:
+        assert told["message"] == "Request entity too large: limit is 3145728"
+
+
+async def test_a_caller_that_leaves_a_watch_leaves_nothing_behind(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served.client.watch(BACKUPS):
+        await until(lambda: served.server.store.watched() == 1)
+    served.server.store.seed(backup("unheard"))
+
+    await until(lambda: served.server.store.watched() == 0)
+    assert caplog.records == []
+
+
+async def test_a_warning_stays_on_its_line_whatever_it_quotes(served: Served) -> None:
+    answer = await served.client.create(BACKUPS, backup("odd", **{'a"\r\nSet-Cookie: b': 1}))
+
+    assert answer.warnings == ['299 - "unknown field \\"spec.a\\"  Set-Cookie: b\\""']
+    assert "Set-Cookie" not in answer.headers

@@ -188,6 +188,8 @@ class ApiServer:
         except Refusal as refusal:
             warnings += refusal.warnings
             given = Answer(refusal.code, encode(refusal.status()), headers=refusal.headers)
+        except ConnectionError:
+            raise  # the caller is gone, there is nobody to answer
         except Exception as why:  # noqa: BLE001 - one bad request must not end the server
             _log.exception("%s %s", http.method, http.path)
             given = answer(
@@ -216,7 +218,7 @@ class ApiServer:
             if target.group:
                 return _no_page()
             raise no_such_path()
-        body = await http.read() if http.can_read_body else b""
+        body = await _body(http)
         call = Call(http.method, target, resource, user, http.query, http.headers, body, warnings)
         return await self._dispatch(http, call, wish.verb)
 
@@ -270,6 +272,17 @@ class ApiServer:
         return answer(found)
 
 
+async def _body(http: web.BaseRequest) -> bytes:
+    """The whole body; raises Refusal (413) for one that is too long."""
+    body = bytearray()
+    async for chunk in http.content.iter_any():
+        body += chunk
+        if len(body) > _BODY_LIMIT:
+            told = f"Request entity too large: limit is {_BODY_LIMIT}"
+            raise Refusal(413, "RequestEntityTooLarge", told)
+    return bytes(body)
+
+
 def _no_page() -> Answer:
     return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8")
 
@@ -294,7 +307,8 @@ async def _response(http: web.BaseRequest, given: Answer, warnings: Sequence[str
     )
     response.headers.update(given.headers)
     for warning in warnings:
-        escaped = warning.replace("\\", "\\\\").replace('"', '\\"')
+        line = "".join(one if one.isprintable() else " " for one in warning)
+        escaped = line.replace("\\", "\\\\").replace('"', '\\"')
         response.headers.add("Warning", f'299 - "{escaped}"')
     body = given.body
     if len(body) > _GZIP_FROM and "gzip" in http.headers.get("Accept-Encoding", ""):

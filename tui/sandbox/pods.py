@@ -110,7 +110,10 @@ async def log(
     shown = len(lines)
     while store.get(call.resource, pod.namespace, pod.name) is not None:
         await asyncio.sleep(_FOLLOW_EVERY)
-        lines = await _lines(kubelet, call, container)
+        try:
+            lines = await _lines(kubelet, call, container)
+        except Refusal:
+            break  # the container is gone, and with it the log
         await trouble.write(response, _text(call, lines[shown:]))
         shown = len(lines)
     return response
