@@ -349,7 +349,8 @@ class CnpgTui(App[None]):
             for number, pane in enumerate(self.panes, 1)
         ]
         self.rail.update(Content("   ").join(rail))
-        next(pane for pane in self.panes if pane.id == name).table.focus()
+        # At once: keys typed in the same moment are meant for the new pane already.
+        self.screen.set_focus(next(pane for pane in self.panes if pane.id == name).front)
 
     def action_retry(self) -> None:
         """Ask the server now instead of when the feeds would."""

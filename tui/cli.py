@@ -294,7 +294,7 @@ def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
         log_file = _log_to(options.log_file)
     except OSError as error:
         print(
-            f"cnpg-tui: cannot write the log {error.filename}: {(error.strerror or '').lower()}. "
+            f"cnpg-tui: cannot write the log: {error.filename}: {error.strerror}. "
             "Choose another file with --log-file",
             file=sys.stderr,
         )

@@ -10,6 +10,7 @@ from typing import ClassVar, TypeAlias
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widget import Widget
 from textual.widgets import Log, Static
 
 from tui import themes, words
@@ -109,6 +110,10 @@ class BackupsPane(TablePane):
             return True
         return isinstance(subject, Backup) and subject.cluster_key == self.cluster
 
+    @property
+    def front(self) -> Widget:
+        return self.event_log if self.event_log.display else self.table
+
     def scope(self) -> str:
         said = [f"of {self.cluster.name}"] if self.cluster else []
         return "  ".join([*said, "following newest"] if self.following else said)
@@ -207,7 +212,7 @@ class BackupsPane(TablePane):
         log, table = self.event_log, self.table
         log.display, table.display = table.display, log.display
         self._write()
-        (log if log.display else table).focus()
+        self.screen.set_focus(self.front)
         self.refresh_bindings()
 
     def action_follow(self) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from textual.containers import Vertical
+from textual.widget import Widget
 
 from tui.live.estate import Delta, Estate
 from tui.widgets.live_table import LiveTable
@@ -25,6 +26,11 @@ class Pane(Vertical):
         super().__init__(id=pane_id)
         self.estate = estate
         self.clock = clock
+
+    @property
+    def front(self) -> Widget:
+        """What takes the keys."""
+        return self.table
 
     def show(self, delta: Delta) -> None:
         """Draw what changed, if it is this pane's business."""

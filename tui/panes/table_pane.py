@@ -221,4 +221,4 @@ class TablePane(Pane):
     @on(FilterLine.Left)
     def _to_the_list(self, event: FilterLine.Left) -> None:
         event.stop()
-        self.table.focus()
+        self.screen.set_focus(self.table)

@@ -34,7 +34,7 @@ class FilterLine(Input):
     def open(self) -> None:
         """Show the line and type into it."""
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)  # at once: the next key typed is text already
 
     def clear_and_leave(self) -> None:
         """Show everything again."""
