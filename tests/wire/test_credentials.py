@@ -541,6 +541,7 @@ def _lives(pid: int) -> bool:
 def test_a_plugin_cannot_reach_the_terminal(login: Login) -> None:
     login.does(
         """
+        assert sys.stdin.read() == ""
         for name in ("/dev/tty", "/dev/stderr"):
             try:
                 open(name, "w").write("SCRIBBLE")

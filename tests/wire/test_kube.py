@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -186,6 +188,23 @@ async def test_a_half_open_watch_is_noticed_by_its_silence(script: Script, kube:
     script.next("watch", stream(added("a", 6), Then.SILENCE))
     with pytest.raises(faults.Unreachable, match="fell silent"):
         await heard(kube, silence=0.2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's timers from /proc")
+async def test_the_kernel_is_asked_whether_the_other_end_of_a_watch_is_still_there(
+    script: Script, kube: Kube
+) -> None:
+    async with kube.watch(BACKUPS, "prod", resource_version="5", lasting=300, silence=300):
+        there = f":{int(script.url.rsplit(':', 1)[1]):04X}"
+        timers = [line.split()[5] for line in _connections() if line.split()[2].endswith(there)]
+    kinds_and_ticks = [timer.split(":") for timer in timers]
+    waits = [int(ticks, 16) / 100 for kind, ticks in kinds_and_ticks if kind == "02"]
+    assert waits, "no keepalive timer runs"
+    assert max(waits) <= 30
+
+
+def _connections() -> list[str]:
+    return Path("/proc/net/tcp").read_text().splitlines()[1:]
 
 
 async def test_a_watch_can_be_cancelled_at_any_moment(script: Script, kube: Kube) -> None:

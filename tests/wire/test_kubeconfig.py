@@ -88,6 +88,12 @@ def test_of_several_files_the_first_to_say_something_wins(write: Write) -> None:
     assert kubeconfig.read(Where(context="b"), environ).context == "b"
 
 
+def test_the_first_current_context_wins(write: Write) -> None:
+    second = write({**DEV, "current-context": "bare"}, "second")
+    environ = {"KUBECONFIG": os.pathsep.join([write(DEV), second])}
+    assert kubeconfig.read(Where(), environ).context == "dev"
+
+
 def test_the_flag_wins_over_the_environment(write: Write) -> None:
     other = named(current="x", contexts={"x": {"cluster": "c"}}, clusters={"c": {"server": "x"}})
     assert read(write(DEV), KUBECONFIG=write(other, "other")).context == "dev"

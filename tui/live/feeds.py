@@ -97,9 +97,10 @@ class Patience:
     """After so long without an answer the user is told that we still wait."""
     answer: float = 30.0
     """A list that brings no byte for so long is asked again."""
-    silence: float = 90.0
-    """A watch that brings no byte for so long is taken for half-open: an API server sends a bookmark
-    about every minute."""
+    silence: float = 150.0
+    """A watch that brings no byte for so long is opened anew, where it stands. Bookmarks come about
+    once a minute, but the first took kube-apiserver 1.36 two, and a server that has seen no change
+    of a resource since it started sends none."""
     lasting: tuple[float, float] = (300.0, 600.0)
     """How long the server is asked to keep a watch open, as client-go does."""
     settled: float = 5.0

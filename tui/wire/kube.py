@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -43,6 +44,10 @@ CONNECT = 4.5
 """Seconds for name, TCP, proxy and TLS together: the user reads a sentence within five."""
 ANSWER = 30.0
 """Seconds of silence after which a request is given up. A busy API server queues lists this long."""
+
+# Asked after 30 s of silence, three times, 10 s apart. macOS has its own name for the first.
+_IDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", 0))
+_KEEPALIVE = {_IDLE: 30, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
 
 PatchType: TypeAlias = Literal["merge", "json", "apply"]
 
@@ -188,6 +193,8 @@ class Kube:
             self._reply(call, "GET", path, query=query, silence=silence) as response,
             aclosing(self._events(call, response)) as events,
         ):
+            with translated(call, self.server):
+                _keep_alive(response)
             yield events
 
     async def get(self, kind: Kind, key: Key) -> Manifest:
@@ -494,6 +501,19 @@ def _connect(access: Access, proof: Proof) -> ApiClient:
             f"context {access.context}: certificate-authority, client-certificate or client-key is "
             f"no usable PEM text: {_worded(error.reason)}"
         ) from error
+
+
+def _keep_alive(response: aiohttp.ClientResponse) -> None:
+    """Let the kernel find out within a minute that the other end of a watch is gone.
+
+    A quiet watch says nothing for minutes, so its silence alone proves little.
+    """
+    transport = response.connection.transport if response.connection else None
+    line: socket.socket | None = transport.get_extra_info("socket") if transport else None
+    if line is not None:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, seconds in _KEEPALIVE.items():
+            line.setsockopt(socket.IPPROTO_TCP, option, seconds)
 
 
 def _path(kind: Kind, namespace: str | None, name: str = "") -> str:
