@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.sandbox.staged import gone, waited
 from tui.sandbox import bucket
@@ -17,9 +18,11 @@ from tui.sandbox.bucket import Bucket, NoServer, new_identities
 from tui.sandbox.s3 import Boto, Door, Lying, Memory, StoreFault
 
 OLD = datetime(2026, 3, 1, 2, 0, 29, tzinfo=UTC)
+one_loop = pytest.mark.asyncio(loop_scope="module")
+"""Tests that share one server share its loop."""
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def store() -> AsyncIterator[Bucket]:
     server = Bucket("acme-pg", new_identities())
     await server.start()
@@ -27,13 +30,14 @@ async def store() -> AsyncIterator[Bucket]:
     await server.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def boto() -> AsyncIterator[Boto]:
     access = Boto()
     yield access
     access.close()
 
 
+@one_loop
 async def test_the_past_lies_there_with_its_size_and_time(store: Bucket, boto: Boto) -> None:
     door = Door(store.endpoint, "acme-pg", store.identities.full)
     names = [f"prod/pg/wals/0000000100000000/0000000100000000000000{n:02X}.gz" for n in range(40)]
@@ -47,11 +51,15 @@ async def test_the_past_lies_there_with_its_size_and_time(store: Bucket, boto: B
     assert await boto.get(door, "prod/pg/base/20260301T020000/backup.info") == info
 
 
+@one_loop
 async def test_laying_nothing_is_no_trouble(store: Bucket, boto: Boto) -> None:
+    door = Door(store.endpoint, "acme-pg", store.identities.full)
+    before = await boto.list(door, "")
     await store.lay([])
-    assert await boto.list(Door(store.endpoint, "acme-pg", store.identities.full), "") == []
+    assert await boto.list(door, "") == before
 
 
+@one_loop
 async def test_keys_may_do_what_their_name_says(store: Bucket, boto: Boto) -> None:
     """The same questions to the real server and to its stand-in in memory."""
     who = store.identities
@@ -66,7 +74,7 @@ async def test_keys_may_do_what_their_name_says(store: Bucket, boto: Boto) -> No
             door = Door(store.endpoint, "acme-pg", who.named(name))
             said = ""
             try:
-                await access.put(door, f"prod/{name}", b"x")
+                await access.put(door, f"keys/{name}", b"x")
             except StoreFault as fault:
                 said = str(fault)
             assert said.startswith(
@@ -74,9 +82,10 @@ async def test_keys_may_do_what_their_name_says(store: Bucket, boto: Boto) -> No
             )
             assert bool(said) == bool(code)
             if may_read:
-                assert [one.key for one in await access.list(door, "prod/")] == ["prod/full"]
+                assert [one.key for one in await access.list(door, "keys/")] == ["keys/full"]
 
 
+@one_loop
 async def test_an_endpoint_nobody_serves_is_not_reached(boto: Boto) -> None:
     door = Door("http://127.0.0.1:9", "acme-pg", new_identities().full)
     with pytest.raises(StoreFault, match="Could not connect to the endpoint URL") as fault:
@@ -84,6 +93,7 @@ async def test_an_endpoint_nobody_serves_is_not_reached(boto: Boto) -> None:
     assert not fault.value.reached
 
 
+@one_loop
 async def test_a_missing_bucket_is_named(store: Bucket, boto: Boto) -> None:
     door = Door(store.endpoint, "elsewhere", store.identities.admin)
     with pytest.raises(StoreFault, match="NoSuchBucket"):

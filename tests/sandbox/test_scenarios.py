@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import os
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import Start
 from tui.sandbox import past, scenario
 from tui.sandbox.bucket import new_identities
+from tui.sandbox.demo import Endpoints, Options, serve
 from tui.sandbox.manifests import Manifest
 from tui.sandbox.past import Stage
 from tui.sandbox.scenario import BadScenario
@@ -18,6 +22,7 @@ from tui.sandbox.scenario import BadScenario
 NOW = datetime(2026, 11, 22, 14, 3, 12, tzinfo=UTC)
 
 
+@functools.cache
 def staged(name: str) -> Stage:
     keys = new_identities()
     return past.stage(scenario.load(name), endpoint="http://s3", keys=keys.named, now=NOW)
@@ -292,10 +297,26 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("name", scenario.names())
-def test_kubectl_shows_the_scenario(start: Start, name: str) -> None:
-    sandbox = start(name, "--no-bucket")
+async def test_kubectl_shows_the_scenario(name: str) -> None:
+    ready: asyncio.Future[Endpoints] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(Options(name, bucket=False), ready=ready.set_result))
     try:
+        kubeconfig = (await ready).kubeconfig
         for resource, said in SHOWN[name]:
-            assert said in sandbox.kubectl("get", resource)
+            assert said in await kubectl(kubeconfig, "get", resource)
     finally:
-        sandbox.stop()
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+    assert not kubeconfig.exists()
+
+
+async def kubectl(kubeconfig: Path, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("kubectl"),
+        *arguments,
+        env=os.environ | {"KUBECONFIG": str(kubeconfig)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode()

@@ -109,7 +109,7 @@ class Bucket:
     async def start(self) -> None:
         """Start and wait until the bucket takes objects; raises NoServer.
 
-        The endpoint keeps its port: another one is only taken where that is occupied at once.
+        The server dies with the thread that starts it: let that be one that lasts.
         """
         weed = program()
         if weed is None:

@@ -106,8 +106,11 @@ class Clusters:
         pods = {pod["metadata"]["name"]: pod for pod in self._world.pods_of(key)}
         wanted = [f"{key[1]}-{number}" for number in range(1, cluster["spec"]["instances"] + 1)]
         store = self._store_of(cluster)
-        for name in set(pods) - set(wanted):
+        leaving = {name for name, pod in pods.items() if "deletionTimestamp" in pod["metadata"]}
+        for name in (set(pods) - set(wanted)) | leaving:
             await self._world.kube.delete(client.PODS, key[0], name)
+        if leaving:
+            return _BREATH
         for name in wanted:
             if name not in pods:
                 await self._make(cluster, name, store, first=not pods)

@@ -424,7 +424,6 @@ def plugin_objects(created: datetime, *, running: bool) -> list[Manifest]:
                 },
             },
             "spec": {
-                "clusterIP": "10.43.17.90",
                 "ports": [{"port": 9090, "protocol": "TCP", "targetPort": 9090}],
                 "selector": {"app": "barman-cloud"},
             },

@@ -165,7 +165,7 @@ class Boto:
                     config=Config(
                         connect_timeout=3,
                         read_timeout=10,
-                        retries={"total_max_attempts": 3, "mode": "standard"},
+                        retries={"total_max_attempts": 2, "mode": "standard"},
                         request_checksum_calculation="when_required",
                         response_checksum_validation="when_required",
                         s3={"addressing_style": "path"},
