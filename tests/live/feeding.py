@@ -79,7 +79,7 @@ class Told:
             while not holds():
                 self._news.clear()
                 try:
-                    await asyncio.wait_for(self._news.wait(), 0.02)
+                    await asyncio.wait_for(self._news.wait(), 0.003)
                 except TimeoutError:
                     continue
 
