@@ -241,8 +241,8 @@ class ScheduleEditor(Screen[Rebased | None]):
             self.before = now
 
     def tick(self) -> None:
-        """A second went by."""
-        if self._drawn:
+        """A second went by; the last one may find the form half taken down."""
+        if self._drawn and self.query(CronPreview):
             self._redraw()
 
     # -- drawing -------------------------------------------------------------------------------
