@@ -1,0 +1,101 @@
+"""Draws the README's screenshots from the sandbox: ``python screenshots/make.py [NAME ...]``.
+
+Each shot starts a sandbox, opens the app on it without a terminal, presses keys, and exports what then
+stands on the screen as SVG at 80x24 and at 160x48.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from tui import connect, demo
+from tui.app import CnpgTui
+
+SIZES = ((80, 24), (160, 48))
+PATIENCE = 90.0
+"""Seconds until what a shot waits for must be on the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture: a scenario, what must be on screen first, and the keys that lead to the picture.
+
+    A key ``?text`` waits until the text is on the screen.
+    """
+
+    scenario: str
+    keys: tuple[str, ...]
+
+
+SHOTS = {
+    "clusters": Shot("archiving-fails", ("1", "?failing", "?protected")),
+    "torn-film": Shot("torn-film", ("1", "?film torn")),
+    "backups": Shot("stuck-queue", ("1", "?protected", "2", "?pending", "g", "?waits behind")),
+    "back-up": Shot("healthy", ("1", "?protected", "b", "?the server accepts it")),
+    "schedules": Shot("five-field-cron", ("3", "?misread")),
+    "five-field-trap": Shot("five-field-cron", ("3", "?misread", "enter", "?Unix cron")),
+    "bucket": Shot(
+        "torn-film",
+        (
+            "4",
+            "?3 holes",
+            "j",
+            "j",
+            "j",
+            "enter",
+            "?timeline",
+            "j",
+            "j",
+            "enter",
+            "right_square_bracket",
+        ),
+    ),
+    "unprotected": Shot("unprotected", ("1", "?unprotected")),
+}
+
+
+async def main(names: list[str]) -> None:
+    """Draw the shots of these names, or all."""
+    for name in names or SHOTS:
+        shot = SHOTS[name]
+        async with demo.Sandbox(shot.scenario, speed=1.0) as exports:
+            for width, height in SIZES:
+                await _draw(name, shot, exports["KUBECONFIG"], width, height)
+
+
+async def _draw(name: str, shot: Shot, kubeconfig: str, width: int, height: int) -> None:
+    flags = connect.Flags(kubeconfig=kubeconfig, all_namespaces=True, remember=False)
+    app = CnpgTui(flags)
+    async with app.run_test(size=(width, height)) as pilot:
+        for key in shot.keys:
+            if key.startswith("?"):
+                await _until(app, key[1:], name)
+            else:
+                await pilot.press(key)
+            await pilot.pause()
+        path = Path(__file__).parent / f"{name}-{width}x{height}.svg"
+        path.write_text(app.export_screenshot(title=f"cnpg-tui  {width}x{height}"))
+        print(path.name)  # noqa: T201
+
+
+async def _until(app: CnpgTui, text: str, name: str) -> None:
+    end = monotonic() + PATIENCE
+    while text not in _shown(app):
+        if monotonic() > end:
+            raise SystemExit(f"{name}: {text!r} never came to be\n{_shown(app)}")
+        await asyncio.sleep(0.1)
+
+
+def _shown(app: CnpgTui) -> str:
+    """The screen as one line of words."""
+    strips = app.screen._compositor.render_strips()  # noqa: SLF001 - as Textual's own tests read it
+    return " ".join(re.sub("[│▌]", " ", " ".join(strip.text for strip in strips)).split())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
