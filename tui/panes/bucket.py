@@ -38,11 +38,11 @@ class BucketPane(Pane):
 
     TITLE = "Bucket"
     COLUMNS = (
-        Column("WHAT", flexible=True, min_width=30),
+        Column("WHAT", flexible=True, min_width=44),
         Column("COUNT", max_width=14, align="right", rank=1),
         Column("SIZE", max_width=11, align="right"),
         Column("NEWEST", max_width=8, align="right"),
-        Column("STATE", max_width=60),
+        Column("STATE", max_width=40),
     )
     EMPTY = "No cluster here archives to a store that can be looked into."
 
@@ -174,7 +174,7 @@ class BucketPane(Pane):
             return "\n".join(bucket_words.of_place(self.estate, line.place, now))
         if line.key[0] == "bases" and isinstance(film, Film):
             return "\n".join(bucket_words.of_bases(self.estate, line.place, film, now))
-        return "\n".join(part for part in (line.url, line.state) if part)
+        return "\n".join(part for part in (line.url, line.about, line.state) if part)
 
     @on(FilterLine.Narrowed)
     def _narrow(self, event: FilterLine.Narrowed) -> None:

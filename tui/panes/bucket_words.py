@@ -141,7 +141,8 @@ def _per_day(grown: Growth) -> str:
 def of_hole(line: Line, film: Film, now: datetime) -> str:
     """How much is missing and which moments cannot be reached."""
     for piece in film.continuity.pieces:
-        if f"{piece.first} .. {piece.last}" == line.name and piece.since and piece.until:
+        here = line.lost and (line.lost.first, line.lost.last) == (piece.first, piece.last)
+        if here and piece.since and piece.until:
             since, until = words.moment(piece.since, now), words.moment(piece.until, now)
             count = words.counted(piece.count, "segment")
             return f"{count} {piece.word.value}: no moment from {since} to {until} can be reached"

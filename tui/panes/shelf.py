@@ -50,6 +50,8 @@ class Line:
     level: Level | None = None
     url: str = ""
     opens: bool = True
+    about: str = ""
+    """What the line has no room for."""
     lost: Loss | None = None
     """What of the main path is missing here and not acknowledged."""
 
@@ -311,13 +313,14 @@ def _timeline(view: _View, server: Server, timeline: Timeline, key: LineKey) -> 
     return Line(
         key=key,
         depth=2,
-        name=f"timeline {timeline.timeline}  {timeline.first} .. {timeline.last}",
+        name=f"timeline {timeline.timeline}",
         place=view.place,
         server=server.name,
         count=words.number(timeline.segments),
         size=timeline.size,
         newest=server.modified(timeline.last),
         state=words.counted(holes, "hole") if holes else "no hole",
+        about=f"{timeline.first} .. {timeline.last}",
         level=Level.DEGRADED if holes else None,
         url=f"{view.place}/{server.name}/wals/",
     )
@@ -333,7 +336,7 @@ def _stretches(view: _View, server: Server, timeline: Timeline, film: Film) -> I
         yield Line(
             key=key,
             depth=3,
-            name=f"{run.first} .. {run.last}",
+            name=span(run.first, run.last),
             place=view.place,
             server=server.name,
             count=words.number(run.count),
@@ -346,6 +349,12 @@ def _stretches(view: _View, server: Server, timeline: Timeline, film: Film) -> I
         )
         if key in view.opened and not missing:
             yield from _folders(view, server, run)
+
+
+def span(first: Segment, last: Segment) -> str:
+    """Two segments of one timeline; of the second only what differs: ``0000...4F .. 00000050``."""
+    shared = 16 if first.log == last.log else 8
+    return f"{first} .. {str(last)[shared:]}"
 
 
 def _lost(run: Run, film: Film) -> Loss | None:
