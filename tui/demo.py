@@ -26,7 +26,7 @@ class Sandbox:
     """A running sandbox: its environment once it is ready, gone when the context is left."""
 
     def __init__(self, scenario: str, speed: float) -> None:
-        self._command = command(scenario, speed)
+        self._command = [*command(scenario, speed), "--until-eof"]
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> dict[str, str]:
