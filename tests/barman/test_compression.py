@@ -25,6 +25,7 @@ CONTENT = b"1\t0/120000A0\tno recovery target specified\n"
         (".zst", bytes(cramjam.zstd.compress(CONTENT))),
         (".lz4", bytes(cramjam.lz4.compress(CONTENT))),
     ],
+    ids=["none", "gzip", "bzip2", "xz", "snappy", "zstd", "lz4"],  # gzip's bytes hold the time
 )
 def test_every_suffix_barman_writes_opens(suffix: str, stored: bytes) -> None:
     assert compression.decompress(stored, suffix) == CONTENT
