@@ -55,7 +55,7 @@ class Weed:
     def __init__(self, folder: Path) -> None:
         found = program()
         assert found is not None
-        self.port, master, volume, filer, admin = _free_ports(5)
+        self.port, master, volume, filer, admin = free_ports(5)
         self.master, self.filer = f"127.0.0.1:{master}", f"127.0.0.1:{filer}"
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -134,7 +134,7 @@ def client(url: str, keys: tuple[str, str] = ADMIN) -> Any:
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free, and free again 10,000 higher, where weed puts its gRPC."""
     found: list[int] = []
     held: list[socket.socket] = []

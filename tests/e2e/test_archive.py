@@ -1,0 +1,172 @@
+"""``cnpg-tui archive`` and Barman's own programs must say the same of the same bucket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.e2e import stack as real
+from tests.e2e.stack import SERVER, Stack
+from tui.barman import wal
+from tui.barman.wal import Segment
+
+pytestmark = pytest.mark.skipif(bool(real.missing()), reason=f"the real stack: {real.missing()}")
+
+HOLED = "pg-holed"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Three timelines, gzip and none mixed, a tablespace, a kept and a killed backup."""
+    made = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        made.start()
+        made.sql(f"CREATE TABLESPACE cold LOCATION '{made.folder / 'ts'}'")
+        made.sql("CREATE TABLE t TABLESPACE cold AS SELECT generate_series(1, 1000) AS n")
+        made.backup("backup-1", "--gzip", "--jobs", "2")
+        made.archive(1)
+        made.promote()
+        made.archive(1, compressed=False)
+        made.backup("backup-2")
+        made.kill_a_backup()
+        made.archive(3)
+        made.promote()
+        made.archive(3)
+        oldest = made.listed(SERVER)[0]["backup_id"]
+        made.run("backup-keep", "--target", "standalone", real.DESTINATION, SERVER, oldest)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def ours(stack: Stack) -> dict[str, Any]:
+    done = stack.ours(SERVER, "-o", "json")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told | {"exit": done.returncode, "complaint": done.stderr}
+
+
+@pytest.fixture(scope="session")
+def holed(stack: Stack, ours: dict[str, Any]) -> dict[str, Any]:
+    """The same archive after the newest backup's second segment and one of timeline 3 were deleted."""
+    newest = [base for base in ours["base_backups"] if base["status"] == "DONE"][-1]
+    second = wal.segment(newest["end_wal"]).successor(wal.DEFAULT_SEGMENT_SIZE)
+    third = wal.segment(ours["timelines"][2]["first"]).successor(wal.DEFAULT_SEGMENT_SIZE)
+    stack.copy(HOLED, without=[f"/{second}", f"/{third}"])
+    done = stack.ours(HOLED, "-o", "json")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told | {"exit": done.returncode, "deleted": {str(second), str(third)}}
+
+
+def test_the_archive_is_whole(ours: dict[str, Any]) -> None:
+    assert ours["complaint"] == ""
+    assert ours["verdict"]["word"] == "found"
+    assert ours["exit"] == 0
+    assert ours["complete"] is True
+    assert ours["unknown_keys"] == 0
+    assert [each["timeline"] for each in ours["timelines"]] == [1, 2, 3]
+    assert ours["identity"] == "environment"
+
+
+def test_base_backups_are_those_barman_lists_field_by_field(
+    stack: Stack, ours: dict[str, Any]
+) -> None:
+    theirs = stack.listed(SERVER)
+    assert sorted(base["status"] for base in theirs) == ["DONE", "DONE", "STARTED"]
+    assert [base["id"] for base in ours["base_backups"]] == sorted(
+        base["backup_id"] for base in theirs
+    )
+    by_id = {base["id"]: base for base in ours["base_backups"]}
+    for base in theirs:
+        mine = by_id[base["backup_id"]]
+        for field in ("status", "begin_wal", "end_wal", "timeline"):
+            assert mine[field] == base[field], (base["backup_id"], field)
+        for field in ("begin_time", "end_time"):
+            assert _moment(mine[field]) == _moment(base.get(f"{field}_iso"))
+
+
+def test_sizes_are_the_sums_of_the_objects(stack: Stack, ours: dict[str, Any]) -> None:
+    for base in ours["base_backups"]:
+        prefix = f"{real.PATH}/{SERVER}/base/{base['id']}/"
+        pages = stack.weed.client.list_objects_v2(Bucket="backups", Prefix=prefix)
+        assert base["size"] == sum(seen["Size"] for seen in pages["Contents"])
+
+
+def test_a_kept_backup_is_marked_as_barman_keeps_it(stack: Stack, ours: dict[str, Any]) -> None:
+    for base in ours["base_backups"]:
+        if base["status"] != "DONE":
+            continue
+        done = stack.run("backup-keep", "--status", real.DESTINATION, SERVER, base["id"])
+        assert done.stdout.strip() == f"Keep: {base['kept'] or 'nokeep'}"
+
+
+def test_the_last_archived_segment_is_what_postgres_says(
+    stack: Stack, ours: dict[str, Any]
+) -> None:
+    said = stack.sql("SELECT last_archived_wal FROM pg_stat_archiver")
+    assert ours["last_archived"]["name"] == said.partition(".")[0]
+
+
+@pytest.mark.parametrize("timeline", [1, 2, 3, 4])
+def test_check_wal_archive_agrees_on_which_timelines_there_are(
+    stack: Stack, ours: dict[str, Any], timeline: int
+) -> None:
+    done = stack.run(
+        *("check-wal-archive", "--timeline", str(timeline), real.DESTINATION, SERVER), check=False
+    )
+    there = any(each["timeline"] >= timeline for each in ours["timelines"])
+    assert done.returncode == (1 if there else 0)
+
+
+def test_every_hole_fails_to_restore_and_no_other_segment_does(
+    stack: Stack, holed: dict[str, Any]
+) -> None:
+    holes = _names(holed, "holes")
+    assert holes == holed["deleted"]
+    names = sorted(holes | _names(holed, "runs"))
+    assert set(names) - stack.restored(HOLED, names) == holes
+
+
+def test_holes_are_told_in_the_exit_code_and_in_words(stack: Stack, holed: dict[str, Any]) -> None:
+    # The two deleted segments came minutes ago, so they may still be on their way.
+    assert holed["verdict"]["word"] == "late"
+    assert holed["exit"] == 1
+    missing = {piece["first"] for piece in holed["verdict"]["missing"]}
+    assert missing == holed["deleted"]
+    text = stack.ours(HOLED)
+    assert text.returncode == 1
+    for name in holed["deleted"]:
+        assert f"late: {name} (1 segment)" in text.stdout
+
+
+def test_without_a_usable_base_the_exit_code_is_2(stack: Stack) -> None:
+    stack.copy("pg-baseless", only="wals/00000001")
+    done = stack.ours("pg-baseless")
+    assert done.returncode == 2
+    assert "not restorable: there is no base backup" in done.stdout
+
+
+def test_a_store_that_is_not_there_is_exit_code_3(stack: Stack) -> None:
+    done = stack.ours(SERVER, "--endpoint-url", "http://127.0.0.1:9")
+    assert done.returncode == 3
+    assert "refuses connections" in done.stderr
+    assert done.stdout == ""
+
+
+def _names(told: dict[str, Any], kind: str) -> set[str]:
+    names: set[str] = set()
+    for timeline in told["timelines"]:
+        for run in timeline[kind]:
+            segment: Segment = wal.segment(run["first"])
+            for _ in range(run["count"]):
+                names.add(str(segment))
+                segment = segment.successor(wal.DEFAULT_SEGMENT_SIZE)
+    return names
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
