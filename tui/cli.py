@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_REFUSED = 2
+S3_CREDENTIALS = "secret,environment"
 THEMES = ("dark", "light", "plain")
 
 
@@ -43,11 +44,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Am I restorable? CloudNativePG backups and WAL archives in a terminal.",
     )
     parser.add_argument("--version", action="version", version=f"cnpg-tui {__version__}")
-    parser.set_defaults(command=_app)
+    parser.set_defaults(command=_app, s3_credentials=S3_CREDENTIALS)
     _where(parser)
     _look(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _report_parser(commands)
+    _check_parser(commands)
     _archive_parser(commands)
     _cron_parser(commands)
     _lint_parser(commands)
@@ -87,6 +89,29 @@ def _report_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(command=_report)
 
 
+def _check_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="one verdict a cluster, for cron, CI and monitoring",
+        description="Exit codes: 0 protected, 1 degraded, 2 failing or unprotected, 3 unknown. Of "
+        "several clusters the gravest counts, and unknown outranks degraded.",
+    )
+    parser.add_argument("clusters", nargs="*", metavar="CLUSTER", help="all if left out")
+    _keys(parser)
+    _where(parser)
+    parser.add_argument(
+        "-o", "--output", choices=("text", "json", "nagios", "prometheus"), default="text"
+    )
+    parser.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=float,
+        default=60.0,
+        help="what is not heard by then is not known (%(default)g)",
+    )
+    parser.set_defaults(command=_check)
+
+
 def _archive_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "archive",
@@ -113,7 +138,7 @@ def _keys(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--s3-credentials",
         metavar="ORDER",
-        default="secret,environment",
+        default=S3_CREDENTIALS,
         help="where to look for keys, in order: secret, environment, profile:NAME (%(default)s)",
     )
 
@@ -193,6 +218,7 @@ def _flags(options: argparse.Namespace) -> Flags:
         context=options.context,
         namespace=options.namespace,
         all_namespaces=options.all_namespaces,
+        s3_credentials=options.s3_credentials,
     )
 
 
@@ -280,6 +306,19 @@ def _lint(options: argparse.Namespace) -> int:
         stdin=sys.stdin,
         stdout=sys.stdout,
         now=now,
+    )
+
+
+def _check(options: argparse.Namespace) -> int:
+    from tui import check_report  # late: asyncio and the readers cost more than --help
+
+    return check_report.run(
+        _flags(options),
+        options.clusters,
+        output=options.output,
+        write=print,
+        complain=lambda text: print(text, file=sys.stderr),
+        deadline=options.deadline,
     )
 
 

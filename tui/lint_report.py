@@ -17,11 +17,12 @@ from typing import Any, Final, Literal, TextIO
 
 import yaml
 
-from tui import connect, faults, reports, words
+from tui import connect, faults, words
 from tui.cnpg import cluster, manifest, schedule
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.manifest import CLUSTERS, SCHEDULED_BACKUPS, Key, Unreadable
 from tui.cnpg.schedule import ScheduledBackup
+from tui.gathering import gather
 from tui.live.around import findings
 from tui.live.estate import Estate
 from tui.live.telling import told
@@ -34,6 +35,8 @@ EXIT_CODES: Final[Mapping[Severity, int]] = {
     Severity.ERROR: 2,
 }
 _DEEPEST: Final = 200
+_PATIENCE: Final = 20.0
+"""Seconds to wait for every list to arrive or to fail."""
 
 UNREADABLE: Final = "unreadable"
 """The code of what could not be read."""
@@ -111,7 +114,7 @@ def run_live(
 ) -> int:
     """Check the ScheduledBackups a server has. Returns the exit code."""
     try:
-        estate = asyncio.run(reports.gather(flags))
+        estate = asyncio.run(gather(flags, deadline=_PATIENCE, lists_only=True)).estate
     except faults.Fault as fault:
         return _tell(Checked(0, (_unreadable(str(fault)),)), output, stdout)
     return _tell(_checked(estate, now, zone), output, stdout)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,18 +12,16 @@ from tui import connect, faults, words
 from tui.cnpg import printed
 from tui.cnpg.backup import Backup
 from tui.cnpg.manifest import BACKUPS, CLUSTERS, Key, Unreadable
-from tui.live.changes import Change, FeedMoved, Listed, Starting
+from tui.gathering import gather
 from tui.live.estate import KINDS, Estate
 from tui.live.telling import told
 from tui.verdict.health import Verdict
-
-_log = logging.getLogger(__name__)
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 
 PATIENCE = 20.0
-"""Seconds to wait for every list to arrive or to fail."""
+"""Seconds to wait until everybody has told what they know."""
 
 Write = Callable[[str], object]
 
@@ -33,39 +30,13 @@ def run(flags: connect.Flags, *, output: str, write: Write) -> int:
     """Print what is known now and leave; 1 where it could not be asked."""
     now = datetime.now(UTC)
     try:
-        estate = asyncio.run(gather(flags))
+        estate = asyncio.run(gather(flags, deadline=PATIENCE)).estate
     except faults.Fault as fault:
         write(f"cnpg-tui: {fault}")
         return EXIT_FAILED
     lines = as_json(estate) if output == "json" else as_text(estate, now)
     write("\n".join(lines))
     return EXIT_OK if estate.heard(CLUSTERS) else EXIT_FAILED
-
-
-async def gather(flags: connect.Flags) -> Estate:
-    """Run the feeds until each has told its list, or said why it cannot."""
-    estate, complete = Estate(), asyncio.Event()
-
-    def report(change: Change) -> None:
-        delta = estate.apply(change)
-        estate.judge(delta.clusters, datetime.now(UTC))
-        told_now = isinstance(change, Listed) or (
-            isinstance(change, FeedMoved) and not isinstance(change.state, Starting)
-        )
-        if told_now and all(not isinstance(estate.feeds[kind], Starting) for kind in KINDS):
-            complete.set()
-
-    async with connect.open_wire(flags) as wire:
-        feeds = asyncio.create_task(wire.run(report))
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await asyncio.gather(complete.wait(), wire.look_for_namespace())
-        except TimeoutError:
-            _log.warning("the lists were not complete after %s s", PATIENCE)
-        finally:
-            feeds.cancel()
-            await asyncio.gather(feeds, return_exceptions=True)
-    return estate
 
 
 def as_text(estate: Estate, now: datetime) -> Iterable[str]:

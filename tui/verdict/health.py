@@ -203,6 +203,8 @@ def _advice(cluster: Cluster, message: str) -> str:
 def _queue_grows(seen: Witnesses, now: datetime) -> Finding | None:
     if isinstance(seen.instance, NotKnown) or seen.instance.waiting < LONG_QUEUE:
         return None
+    if archiving.fails(seen):
+        return None  # it waits because it fails
     waiting = words.counted(seen.instance.waiting, "WAL file")
     return Finding(
         "queue-grows",
@@ -217,6 +219,8 @@ def _quiet(seen: Witnesses, now: datetime) -> Finding | None:
     """Nothing landed for a while: an idle database, or archiving that hangs without failing."""
     window = _window(seen)
     if window is None or window.behind(now) < QUIET_AFTER or window.cut_by is not None:
+        return None
+    if archiving.said_to_fail(seen):
         return None
     age = words.age(window.behind(now))
     if isinstance(seen.instance, NotKnown):
