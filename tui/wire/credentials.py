@@ -64,7 +64,7 @@ async def open_bucket(
     Raises ``faults.Misconfigured`` where there are none, and for a Secret that is wrong.
     """
     secrets = _Secrets(location, cluster)
-    ca = await secrets.optional(location.configuration.endpoint_ca)
+    ca = await secrets.optional(location.configuration.endpoint_ca, lines=True)
     refusals: list[str] = []
     for source in sources:
         try:
@@ -118,16 +118,17 @@ class _Secrets:
         self._cluster = cluster
         self._read: dict[str, Mapping[str, Any]] = {}
 
-    async def optional(self, reference: SecretKey | None) -> str:
+    async def optional(self, reference: SecretKey | None, *, lines: bool = False) -> str:
         """The value, ``""`` without a reference or where the Secret may not be read."""
         if reference is None:
             return ""
         try:
-            return await self.value(reference, may_end_with_newline=True)
+            return await self.value(reference, lines=lines)
         except _Unreadable:
             return ""
 
-    async def value(self, reference: SecretKey, *, may_end_with_newline: bool = False) -> str:
+    async def value(self, reference: SecretKey, *, lines: bool = False) -> str:
+        """The value: a word, or a text of several ``lines``."""
         data = await self._data(reference.secret)
         where = f"Secret {words.clean(self._namespace)}/{words.clean(reference.secret)}"
         key = words.clean(reference.key)
@@ -140,12 +141,12 @@ class _Secrets:
             raise faults.Misconfigured(f"{where}: the value of {key} is not text") from None
         if not value.strip():
             raise faults.Misconfigured(f"{where}: the value of {key} is empty")
-        if not may_end_with_newline and value != value.strip():
+        if not lines and value != value.strip():
             raise faults.Misconfigured(
                 f"{where}: the value of {key} begins or ends with a blank or a newline, which the "
                 "sidecar sends as it is and the store refuses. Write it with printf, not echo"
             )
-        return value if may_end_with_newline else value.strip()
+        return value
 
     async def _data(self, name: str) -> Mapping[str, Any]:
         if name not in self._read:
