@@ -11,11 +11,11 @@ import logging
 import signal
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
 from textual import on, work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
@@ -23,6 +23,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
+from textual.worker import Worker, WorkerError
 
 from tui import connect, faults, themes
 from tui.cnpg.backup import Method
@@ -54,6 +55,9 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT = 1.0
 """Seconds between two looks at the clock; only what then reads differently is drawn."""
+
+FAREWELL = 0.7
+"""Seconds for connections to close when the app ends."""
 
 READING = 12
 """Characters a second that a message is given to be read."""
@@ -110,6 +114,9 @@ class CnpgTui(App[None]):
         self.estate = Estate()
         self.following = Following()
         self.wire: connect.Connection | None = None
+        self._connecting: Worker[None] | None = None
+        self.last_words = ""
+        """Why it ended by itself; for the terminal, once the app has given it back."""
         several = flags.all_namespaces
         self.header_line = HeaderLine()
         self.rail = Static(id="rail", markup=False)
@@ -142,7 +149,16 @@ class CnpgTui(App[None]):
         self.action_pane("clusters")
         self._header()
         self.set_interval(HEARTBEAT, self._heartbeat)
-        self.call_after_refresh(self._connect)
+        self.call_after_refresh(self._start)
+
+    def _start(self) -> None:
+        self._connecting = self._connect()
+
+    async def on_unmount(self) -> None:
+        """Wait for the connections to be closed: their worker has been told to stop by now."""
+        if self._connecting is not None:
+            with suppress(WorkerError, TimeoutError):
+                await asyncio.wait_for(self._connecting.wait(), FAREWELL)
 
     @work(exclusive=True, group="wire")
     async def _connect(self) -> None:
@@ -151,7 +167,8 @@ class CnpgTui(App[None]):
                 self._header()
                 await self.wire.run(self.report)
         except faults.Misconfigured as fault:
-            self.exit(return_code=1, message=Text(f"cnpg-tui: {fault}"))
+            self.last_words = f"cnpg-tui: {fault}"
+            self.exit(return_code=1)
 
     def _leave(self, number: signal.Signals) -> None:
         self.exit(return_code=128 + number)
@@ -161,7 +178,8 @@ class CnpgTui(App[None]):
         log.exception("unhandled", exc_info=self._exception)
         where = f" The details are in {self.log_file}." if self.log_file else ""
         name = type(self._exception).__name__
-        self.panic(Text(f"cnpg-tui stopped because of a mistake of its own ({name}).{where}"))
+        self.last_words = f"cnpg-tui stopped because of a mistake of its own ({name}).{where}"
+        self.panic()
 
     # -- facts come in -------------------------------------------------------------------------
 

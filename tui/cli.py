@@ -351,6 +351,8 @@ def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
         operator_zone=options.operator_timezone or UTC,
     )
     app.run(mouse=options.mouse)
+    if app.last_words:
+        print(app.last_words, file=sys.stderr)
     return app.return_code or 0
 
 
