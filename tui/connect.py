@@ -30,6 +30,7 @@ from tui.cnpg.manifest import (
     OBJECT_STORES,
     SCHEDULED_BACKUPS,
     Key,
+    Kind,
     Manifest,
     Odd,
 )
@@ -184,6 +185,10 @@ class Connection:
             feed.retry()
         self._inspection.look_now()
         self._attention.look_now()
+
+    async def may(self, verb: str, kind: Kind, namespace: str | None) -> bool:
+        """Whether this user may do it. Raises ``faults.Fault``."""
+        return await self._kube.may(verb, kind, namespace)
 
     async def happenings(self, key: Key, uid: str) -> tuple[Happening, ...]:
         """The Kubernetes Events about an object, newest last. Raises ``faults.Fault``."""

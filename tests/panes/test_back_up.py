@@ -23,7 +23,7 @@ from tests.panes.objects import (
 )
 from tests.panes.stage import Stage
 from tui.sandbox import admission
-from tui.sandbox.apiserver import ApiServer, Rule, User
+from tui.sandbox.apiserver import EVERYTHING, ApiServer, Rule, User
 
 ACCEPTED = "dry run: the server accepts it"
 IN_TREE = {"backup": {"barmanObjectStore": {"destinationPath": "s3://acme/pg"}}}
@@ -256,16 +256,26 @@ async def test_read_only_refuses_and_says_so_from_the_start(stage: Open) -> None
         assert not screen.asked("POST", "/backups")
 
 
-async def test_a_user_who_may_not_create_learns_it_from_the_dry_run(stage: Open) -> None:
+def is_greyed(screen: Stage, key: str) -> bool:
+    return not screen.app.screen.active_bindings[key].enabled
+
+
+async def test_a_key_that_lacks_a_right_is_greyed_says_which_and_comes_back(stage: Open) -> None:
     reader = User("reader", "reads", readers_rules())
     async with stage(a_cluster("pg"), user=reader) as screen:
         screen.server.access.admit(reader)
         await screen.press("R")
-        await screen.until("> pg")
+        await screen.until("> pg", lambda s: is_greyed(s, "b"))
         await screen.press("b")
-        await screen.until("dry run: refused.", "Ask for create on backups.postgresql.cnpg.io")
-        await screen.press("enter")
+        await screen.until(
+            "back up now: you lack create on backups.postgresql.cnpg.io in production. Ask for it"
+        )
         assert not writes(screen)
+        screen.server.access.admit(User("reader", "reads", EVERYTHING))
+        await screen.press("R")
+        await screen.until(lambda s: not is_greyed(s, "b"))
+        await screen.press("b")
+        await screen.until("dry run: the server accepts it")
 
 
 async def test_a_right_lost_between_dry_run_and_yes_is_told(stage: Open) -> None:

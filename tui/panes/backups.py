@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import ClassVar, TypeAlias
 
@@ -19,6 +19,7 @@ from tui.cnpg.backup import COMPLETED, FAILED, Backup
 from tui.cnpg.manifest import BACKUPS, Key, Unreadable
 from tui.live.changes import Subject
 from tui.live.estate import Delta, Estate
+from tui.live.rights import Right
 from tui.panes.intents import BackUpRequested, ClusterChosen, DetailsWanted
 from tui.panes.pane import Clock
 from tui.panes.table_pane import TablePane
@@ -71,6 +72,7 @@ class BackupsPane(TablePane):
     )
     assert tuple(column.title for column in COLUMNS) == printed.COLUMNS
 
+    NEEDS: ClassVar[Mapping[str, Right]] = {"back_up": Right("create", BACKUPS)}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "back_up", "back up now", id="backups.back_up"),
         Binding("w", "log", "table or log", id="backups.log"),
@@ -194,10 +196,21 @@ class BackupsPane(TablePane):
         event.stop()
         self.post_message(DetailsWanted(event.key))
 
-    def action_back_up(self) -> None:
-        cluster = self.cluster or self.chosen
+    @property
+    def place(self) -> str:
+        """The namespace of the cluster that would be backed up."""
+        cluster = self._cluster_in_mind
+        return cluster.namespace if cluster else ""
+
+    @property
+    def _cluster_in_mind(self) -> Key | None:
+        """The cluster of the Backup under the cursor, else the one another pane stands on."""
         if isinstance(self.current, Backup):
-            cluster = self.current.cluster_key
+            return self.current.cluster_key
+        return self.cluster or self.chosen
+
+    def action_back_up(self) -> None:
+        cluster = self._cluster_in_mind
         if cluster is None:
             self.notify("No cluster to back up: choose one among the clusters (1)")
         else:
@@ -206,7 +219,9 @@ class BackupsPane(TablePane):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Filter and order belong to the table; the log has neither."""
         of_table = action in ("filter", "sort", "reverse", "follow")
-        return not (of_table and self.event_log.display)
+        if of_table and self.event_log.display:
+            return False
+        return super().check_action(action, parameters)
 
     def action_log(self) -> None:
         log, table = self.event_log, self.table

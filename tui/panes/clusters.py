@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -14,10 +14,11 @@ from textual.widgets import Static
 
 from tui import themes, words
 from tui.cnpg.cluster import HEALTHY_PHASE, Cluster
-from tui.cnpg.manifest import CLUSTERS, Key, Unreadable
+from tui.cnpg.manifest import BACKUPS, CLUSTERS, Key, Unreadable
 from tui.live.changes import Subject
 from tui.live.estate import Delta, Estate
-from tui.panes.intents import BackUpRequested, BackupsWanted, ClusterChosen
+from tui.live.rights import Right
+from tui.panes.intents import BackUpRequested, BackupsWanted, ClusterChosen, TriageWanted
 from tui.panes.pane import Clock
 from tui.panes.table_pane import TablePane
 from tui.verdict.health import Level, Verdict
@@ -47,8 +48,10 @@ class ClustersPane(TablePane):
         Column("PHASE", max_width=40, rank=5),
     )
 
+    NEEDS: ClassVar[Mapping[str, Right]] = {"back_up": Right("create", BACKUPS)}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "back_up", "back up now", id="clusters.back_up"),
+        Binding("t", "triage", "triage", id="clusters.triage"),
     ]
 
     def __init__(self, estate: Estate, clock: Clock, *, with_namespace: bool, pane_id: str) -> None:
@@ -136,6 +139,10 @@ class ClustersPane(TablePane):
     def action_back_up(self) -> None:
         if self.current is not None:
             self.post_message(BackUpRequested(self.current.key))
+
+    def action_triage(self) -> None:
+        if self.current is not None:
+            self.post_message(TriageWanted(self.current.key))
 
 
 def _archiving(cluster: Cluster, now: datetime) -> Cell:

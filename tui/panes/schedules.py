@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import ClassVar
@@ -16,11 +16,12 @@ from textual.widgets import Static
 from tui import themes, words
 from tui.cnpg import firing
 from tui.cnpg.backup import Backup
-from tui.cnpg.manifest import CLUSTERS, SCHEDULED_BACKUPS, Key, Unreadable
+from tui.cnpg.manifest import BACKUPS, CLUSTERS, SCHEDULED_BACKUPS, Key, Unreadable
 from tui.cnpg.schedule import ScheduledBackup
 from tui.live.around import around, standing
 from tui.live.changes import Subject
 from tui.live.estate import Delta, Estate
+from tui.live.rights import Right
 from tui.panes.findings import LEVELS
 from tui.panes.intents import (
     ClusterChosen,
@@ -57,12 +58,19 @@ class SchedulesPane(TablePane):
         Column("CLUSTER", max_width=16, rank=2),
         Column("SCHEDULE", max_width=16),
         Column("IN WORDS", flexible=True, min_width=20, rank=3),
-        Column("NEXT RUN", max_width=8),
-        Column("LAST RUN", max_width=8, rank=1),
+        Column("NEXT RUN", max_width=9),
+        Column("LAST RUN", max_width=9, rank=1),
         Column("STATE", max_width=24),
         Column("METHOD", max_width=17, rank=4),
     )
 
+    NEEDS: ClassVar[Mapping[str, Right]] = {
+        "edit": Right("patch", SCHEDULED_BACKUPS),
+        "new": Right("create", SCHEDULED_BACKUPS),
+        "suspend": Right("patch", SCHEDULED_BACKUPS),
+        "run_now": Right("create", BACKUPS),
+        "delete": Right("delete", SCHEDULED_BACKUPS),
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit", show=False, id="schedules.edit_too"),
         Binding("n", "new", "new", id="schedules.new"),
@@ -207,6 +215,12 @@ class SchedulesPane(TablePane):
             self.notify("There is no Cluster here to write a schedule for", severity="warning")
         else:
             self.post_message(NewScheduleWanted(cluster))
+
+    @property
+    def place(self) -> str:
+        """The namespace of the schedule under the cursor, else that of the cluster in mind."""
+        cluster = self._cluster_in_mind()
+        return super().place or (cluster.namespace if cluster else "")
 
     def _cluster_in_mind(self) -> Key | None:
         """The cluster of the schedule under the cursor, else the one another pane stands on."""

@@ -49,6 +49,7 @@ class TablePane(Pane):
         self.narrowed_to = ""
         self.sorted_by: int | None = None
         self.descending = False
+        self._entered = ""
 
     def compose(self) -> ComposeResult:
         yield self.title_line
@@ -110,6 +111,18 @@ class TablePane(Pane):
         self.table.tick()
         if not told(self.estate.feeds[self.KIND], self.clock()).well:
             self.tell()
+
+    @property
+    def place(self) -> str:
+        """The namespace of the row under the cursor."""
+        return self.table.cursor_key.namespace if self.table.cursor_key else ""
+
+    @on(LiveTable.Highlighted)
+    def _enter(self) -> None:
+        """In another namespace this user may have other rights."""
+        if self.place != self._entered:
+            self._entered = self.place
+            self.refresh_bindings()
 
     @property
     def current(self) -> Subject | None:
