@@ -34,6 +34,7 @@ from tui.live.following import Following
 from tui.live.orders import order as orders
 from tui.live.orders.back_up import BackUpNow, back_up_now
 from tui.live.orders.order import Done, NotDone, Order, Refusal, Rehearsal
+from tui.live.rights import Rights
 from tui.live.telling import told
 from tui.panes import intents
 from tui.panes.back_up import BackUpScreen
@@ -114,6 +115,7 @@ class CnpgTui(App[None]):
         self.estate = Estate()
         self.following = Following()
         self.wire: connect.Connection | None = None
+        self.rights: Rights | None = None
         self._connecting: Worker[None] | None = None
         self.last_words = ""
         """Why it ended by itself; for the terminal, once the app has given it back."""
@@ -165,7 +167,10 @@ class CnpgTui(App[None]):
         try:
             async with self.opener(self.flags) as self.wire:
                 self._header()
-                await self.wire.run(self.report)
+                with Rights(self.wire, self.refresh_bindings) as self.rights:
+                    for pane in self.panes:
+                        pane.rights = self.rights
+                    await self.wire.run(self.report)
         except faults.Misconfigured as fault:
             self.last_words = f"cnpg-tui: {fault}"
             self.exit(return_code=1)
@@ -374,6 +379,8 @@ class CnpgTui(App[None]):
         """Ask the server now instead of when the feeds would."""
         if self.wire is not None:
             self.wire.retry()
+        if self.rights is not None:
+            self.rights.ask_again()
 
     def action_help(self) -> None:
         """All keys that work where the focus is."""
@@ -388,7 +395,7 @@ class CnpgTui(App[None]):
         """The palette: every declared key with words, then the themes."""
         for active in screen.active_bindings.values():
             binding = active.binding
-            if binding.description and binding.id:
+            if binding.description and binding.id and active.enabled:
                 key = self.get_key_display(binding)
                 yield SystemCommand(
                     binding.description, f"key {key}", self._runner(active.node, binding.action)
