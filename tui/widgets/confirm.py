@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,6 +27,25 @@ class Proposal:
     """Key, name and present value of each choice."""
     typed: str = ""
     """What has to be typed before yes counts, for what cannot be taken back."""
+
+
+class _Typed(Input):
+    """The line for what has to be typed; enter is greyed until it counts."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "do it", id="confirm.typed"),
+    ]
+
+    def __init__(self, wanted: str, ready: Callable[[], bool]) -> None:
+        super().__init__(placeholder=f"type {wanted} to go on", compact=True)
+        self.display = bool(wanted)
+        self.cursor_blink = False
+        self._ready = ready
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "submit":
+            return True if self._ready() else None
+        return super().check_action(action, parameters)
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -54,9 +73,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self._warnings = Static(markup=False)
         self._document = Static(markup=False)
         self._rehearsal = Static(markup=False)
-        self._typed = Input(placeholder=f"type {proposal.typed} to go on", compact=True)
-        self._typed.display = bool(proposal.typed)
-        self._typed.cursor_blink = False
+        self._typed = _Typed(proposal.typed, lambda: self.ready)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="confirm"):
