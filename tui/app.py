@@ -363,6 +363,12 @@ class CnpgTui(App[None]):
 
     # -- keys ----------------------------------------------------------------------------------
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Panes change on the main screen alone: what lies above it keeps its keys to itself."""
+        if action == "pane":
+            return len(self.screen_stack) == 1
+        return super().check_action(action, parameters)
+
     def action_pane(self, name: str) -> None:
         """Bring a pane to the front and give it the keys."""
         for pane in self.panes:
