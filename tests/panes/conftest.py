@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.panes.objects import NAMESPACE, Manifest
+from tests.panes.objects import NAMESPACE, Manifest, a_store
 from tests.panes.stage import ADMIN, Stage, seed, staged, write_kubeconfig
 from tui.sandbox.apiserver import ApiServer, User
 
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
+
+
+def _places(manifests: tuple[Manifest, ...]) -> set[str]:
+    """Where Clusters are: the ObjectStore that their plugin names is there too."""
+    return {each["metadata"]["namespace"] for each in manifests if each["kind"] == "Cluster"}
 
 
 @pytest.fixture
@@ -42,6 +47,7 @@ def stage(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         *manifests: Manifest, user: User = ADMIN, namespace: str = NAMESPACE, **options: Any
     ) -> AbstractAsyncContextManager[Stage]:
         server.store.ensure_namespace(NAMESPACE)
+        seed(server, [a_store("r2-store", "nobody", namespace=each) for each in _places(manifests)])
         seed(server, manifests)
         path = write_kubeconfig(tmp_path / "kubeconfig", server, user, namespace=namespace)
         return staged(server, path, **options)

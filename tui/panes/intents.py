@@ -34,6 +34,22 @@ class BackupsWanted(Message):
         self.cluster = cluster
 
 
+class TriageWanted(Message):
+    """Open the ladder of this cluster: what holds, what breaks, and the remedy."""
+
+    def __init__(self, cluster: Key) -> None:
+        super().__init__()
+        self.cluster = cluster
+
+
+class BundleWanted(Message):
+    """Write everything known about this cluster into a file for a ticket."""
+
+    def __init__(self, cluster: Key) -> None:
+        super().__init__()
+        self.cluster = cluster
+
+
 class DetailsWanted(Message):
     """Open the details of this Backup."""
 

@@ -17,7 +17,7 @@ from tui.verdict.witnesses import NotKnown
 
 PENDING_TOO_LONG = timedelta(minutes=10)
 """The operator looks again every 30 s; a head of the queue that waits longer waits for something."""
-LONG = timedelta(hours=1)
+LONG = timedelta(hours=2)
 """No backup is called stuck before that."""
 LONG_UNKNOWN = timedelta(hours=24)
 """The same where no completed Backup says how long they usually take."""

@@ -1,0 +1,81 @@
+"""Triage at 80x24: the headline, the first broken rung and its remedy without scrolling."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.panes.conftest import Open
+from tests.panes.objects import (
+    HOUR,
+    Manifest,
+    a_backup,
+    a_cluster,
+    a_schedule,
+    archiving,
+    completed,
+    started,
+)
+
+EXIT_1 = (
+    "rpc error: code = Unknown desc = unexpected failure invoking barman-cloud-wal-archive: "
+    "exit status {}"
+)
+NO_SECRET = 'rpc error: code = Unknown desc = while getting secret r2: secrets "r2" not found'
+UNKNOWN = "Cluster cannot proceed to reconciliation due to an unknown plugin being required"
+
+FAILURES: list[tuple[tuple[Manifest, ...], str, str]] = [
+    ((a_cluster("pg", spec={}),), "archiver configured", "add the Barman Cloud plugin"),
+    ((a_cluster("pg", archiving("False", EXIT_1.format(1))),), "archive is its own", "serverName"),
+    ((a_cluster("pg", archiving("False", EXIT_1.format(2))),), "endpoint reached", "endpointURL"),
+    ((a_cluster("pg", archiving("False", NO_SECRET)),), "Secret and rights", "create Secret"),
+    ((a_cluster("pg", phase=UNKNOWN),), "plugin known", "install the plugin"),
+    (
+        (a_cluster("pg"), a_backup("old", age=14 * HOUR, **completed(13 * HOUR)),
+         a_backup("stuck", age=12 * HOUR, **started(12 * HOUR))),
+        "base backups", "delete backups.postgresql.cnpg.io stuck",
+    ),
+    (
+        (a_cluster("pg"), a_backup("pg-1", **completed()), a_schedule("nightly", "pg", "0 2 * * *")),
+        "schedule fires", '"0 0 2 * * *"',
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("manifests", "rung", "remedy"), FAILURES, ids=[f[1] for f in FAILURES])
+async def test_the_first_broken_rung_and_its_remedy_are_read_without_a_key(
+    stage: Open, manifests: tuple[Manifest, ...], rung: str, remedy: str
+) -> None:
+    async with stage(*manifests) as screen:
+        await screen.until("> pg")
+        await screen.press("t")
+        await screen.until("Triage pg", f"x {rung} broken", "remedy", remedy)
+        assert any(line.strip().startswith(f"> x {rung}") for line in screen.lines), screen.text
+
+
+async def test_a_rung_that_cannot_be_told_says_why(stage: Open) -> None:
+    async with stage(a_cluster("pg"), a_backup("pg-1", **completed())) as screen:
+        await screen.until("> pg")
+        await screen.press("t")
+        await screen.until("? WAL lands no keys for s3://acme-pg/prod", "? endpoint reached")
+
+
+async def test_enter_shows_every_witness_and_again_the_rung(stage: Open) -> None:
+    async with stage(a_cluster("pg", archiving("False", NO_SECRET))) as screen:
+        await screen.until("> pg")
+        await screen.press("t")
+        await screen.until("x Secret and rights broken")
+        await screen.press("enter")
+        await screen.until("operator ContinuousArchiving False")
+        await screen.press("enter")
+        await screen.until("x Secret and rights broken")
+
+
+async def test_a_ladder_that_is_looked_at_follows_the_server(stage: Open) -> None:
+    async with stage(a_cluster("pg", archiving("False", NO_SECRET))) as screen:
+        await screen.until("> pg")
+        await screen.press("t")
+        await screen.until("x Secret and rights")
+        screen.server.store.seed(a_cluster("pg"))
+        await screen.gone("x Secret and rights")
+        await screen.press("escape")
+        await screen.until("no base backup")

@@ -1,0 +1,195 @@
+"""Triage: the ladder of one cluster, and what to do about the rung under the cursor.
+
+The cursor begins on the first broken rung, so that what is wrong and its remedy are read at once.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from tui import themes, words
+from tui.cnpg.manifest import Key
+from tui.live.estate import Delta, Estate
+from tui.panes.clusters import details
+from tui.panes.intents import BackUpRequested, BundleWanted, LookRequested
+from tui.panes.pane import Clock
+from tui.verdict.health import Level, Verdict
+from tui.verdict.triage.rung import Rung, State
+from tui.widgets.live_table import Cell, Column, LiveTable
+
+RungKey = tuple[str, str]
+"""Title and code: the same rung may break twice over."""
+
+
+class _Ladder(LiveTable[RungKey]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "evidence", id="triage.evidence"),
+    ]
+
+
+class TriageScreen(Screen[None]):
+    """The ladder of one cluster, kept up to date while it is looked at."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("b", "back_up", "back up now", id="triage.back_up"),
+        Binding("e", "bundle", "bundle", id="triage.bundle"),
+        Binding("r", "look", "look again", id="triage.look"),
+        Binding("escape,q,t", "back", "back", key_display="esc", id="triage.back"),
+    ]
+
+    def __init__(self, estate: Estate, key: Key, clock: Clock) -> None:
+        super().__init__()
+        self.estate = estate
+        self.key = key
+        self.clock = clock
+        self.title_line = Static(classes="pane-title", markup=False)
+        columns = (
+            Column("RUNG", min_width=21, max_width=23),
+            Column("WHAT WAS SEEN", flexible=True, min_width=20),
+        )
+        self.table = _Ladder(columns, self._cells, empty="Not judged yet.")
+        self.detail_lines = Static(classes="detail", markup=False)
+        self.with_evidence = False
+        self._rungs: dict[RungKey, Rung] = {}
+        self._placed_at: RungKey | None = None
+        """Where the cursor was put: it moves on with what is first until the user moves it."""
+
+    def compose(self) -> ComposeResult:
+        yield self.title_line
+        yield self.table
+        yield self.detail_lines
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.redraw()
+        self.table.focus()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The present one, None where the cluster is gone."""
+        return self.estate.verdicts.get(self.key)
+
+    def show(self, delta: Delta) -> None:
+        """Draw again, if this cluster was judged anew."""
+        if self.key in delta.clusters or delta.events:
+            self.redraw()
+
+    def tick(self) -> None:
+        """A second went by; the ladder itself says no ages."""
+
+    def redraw(self) -> None:
+        """Put the present ladder on screen."""
+        verdict = self.verdict
+        if verdict is None:
+            self.title_line.update(f"Triage  {self.key.name} is not known to the API server (now)")
+            return
+        self.title_line.update(
+            Content.assemble(
+                "Triage  ",
+                self.key.name,
+                "  ",
+                themes.graded(verdict.level, verdict.headline),
+            )
+        )
+        self._rungs = {(rung.title, rung.code): rung for rung in verdict.ladder}
+        self.table.set_keys(self._rungs)
+        self.table.refresh_keys(tuple(self._rungs))
+        self._place(first_broken(verdict))
+        self._detail()
+
+    def _place(self, worst: Rung | None) -> None:
+        if self._placed_at not in (None, self.table.cursor_key) or worst is None:
+            return
+        self._placed_at = (worst.title, worst.code)
+        self.table.cursor_key = self._placed_at
+
+    def on_resize(self) -> None:
+        """The sentences are wrapped by hand, so that their second lines stand under the first."""
+        self.call_after_refresh(self._detail)
+
+    def _cells(self, key: RungKey) -> tuple[Cell, ...]:
+        rung = self._rungs.get(key)
+        if rung is None:
+            return ("", "")
+        said = rung.headline if rung.state is not State.HOLDS and rung.headline else rung.evidence
+        return (themes.graded(_shade(rung), rung.title), words.one_line(said))
+
+    def _detail(self) -> None:
+        verdict, key = self.verdict, self.table.cursor_key
+        rung = self._rungs.get(key) if key else None
+        width = self.detail_lines.content_size.width
+        if verdict is None or rung is None:
+            self.detail_lines.update("")
+        elif self.with_evidence:
+            self.detail_lines.update(details(self.key, verdict, width))
+        else:
+            self.detail_lines.update(explained(rung, width))
+
+    @on(LiveTable.Highlighted)
+    def _moved(self, event: LiveTable.Highlighted[RungKey]) -> None:
+        event.stop()
+        self.with_evidence = False
+        self._detail()
+
+    @on(LiveTable.Selected)
+    def _chosen(self, event: LiveTable.Selected[RungKey]) -> None:
+        event.stop()
+        self.with_evidence = not self.with_evidence
+        self._detail()
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+    def action_look(self) -> None:
+        self.post_message(LookRequested())
+
+    def action_bundle(self) -> None:
+        self.post_message(BundleWanted(self.key))
+
+    def action_back_up(self) -> None:
+        self.post_message(BackUpRequested(self.key))
+
+
+def first_broken(verdict: Verdict) -> Rung | None:
+    """The rung to look at first: what the first finding is about, else the first that breaks."""
+    broken = [rung for rung in verdict.ladder if rung.state is State.BROKEN]
+    first = verdict.findings[0].code if verdict.findings else ""
+    named = (rung for rung in (*broken, *verdict.ladder) if rung.code == first)
+    return next(named, broken[0] if broken else None)
+
+
+def explained(rung: Rung, width: int) -> Content:
+    """A rung in full: what was seen, what to do, and the command for it, in ``width`` cells."""
+    word = rung.state.value if rung.state is not State.HOLDS or not rung.remedy else "remark"
+    lines = [
+        Content.assemble(
+            themes.graded(_shade(rung), f"{rung.title} {word}"),
+            "  ",
+            themes.quiet(rung.headline),
+        ),
+        _line("seen", rung.evidence, width),
+    ]
+    if rung.remedy:
+        lines.append(_line("remedy", rung.remedy, width))
+    if rung.command:
+        lines.append(_line("run", rung.command, width))
+    return Content("\n").join(lines)
+
+
+def _line(label: str, text: str, width: int) -> Content:
+    shown = f"  {label:<8}"
+    return Content.assemble(themes.quiet(shown), words.hang(text, indent=len(shown), width=width))
+
+
+def _shade(rung: Rung) -> Level:
+    """A rung that holds, with a remedy for something odd, has the glyph of a warning."""
+    if rung.state is State.HOLDS:
+        return Level.DEGRADED if rung.remedy else Level.PROTECTED
+    return Level.UNKNOWN if rung.state is State.UNKNOWN else Level.FAILING
