@@ -270,6 +270,9 @@ class _Spent:
         self.requests = Requests()
         self.last = _Last()
         self._lock = threading.Lock()
+        # One page is read at a time: thirty threads that all want Python at once would keep the
+        # event loop, which is one more, from its turn for long.
+        self._reading = threading.Lock()
 
     def sending(self, event_name: str, **_: Any) -> None:
         """A request goes out."""
@@ -292,7 +295,8 @@ class _Spent:
             return
         self.last.start = body[:4000]
         if operation_model.name == "ListObjectsV2" and self.last.status == 200:
-            answer = s3_pages.read(body)
+            with self._reading:
+                answer = s3_pages.read(body)
             if answer is not None:
                 customized_response_dict[_ANSWER] = answer
                 response_dict["body"] = _NOTHING_LEFT
