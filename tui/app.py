@@ -47,6 +47,7 @@ from tui.panes.ordering import Desk
 from tui.panes.pane import Pane
 from tui.panes.schedule_editor import ScheduleEditor
 from tui.panes.schedules import SchedulesPane
+from tui.panes.triage import TriageScreen
 from tui.widgets.confirm import ConfirmScreen
 from tui.widgets.header_line import HeaderLine
 from tui.widgets.help import HelpScreen
@@ -206,7 +207,7 @@ class CnpgTui(App[None]):
         for pane in self.panes:
             pane.show(delta)
         for screen in self.screen_stack:
-            if isinstance(screen, BackupDetail | ScheduleEditor):
+            if isinstance(screen, BackupDetail | ScheduleEditor | TriageScreen):
                 screen.show(delta)
         for news in self.following.hear(delta.events):
             self._say(news.text, "information" if news.good else "error")
@@ -216,7 +217,7 @@ class CnpgTui(App[None]):
         for pane in self.panes:
             if pane.display:
                 pane.tick()
-        if isinstance(self.screen, BackupDetail | ScheduleEditor):
+        if isinstance(self.screen, BackupDetail | ScheduleEditor | TriageScreen):
             self.screen.tick()
         self._header()
 
@@ -321,6 +322,10 @@ class CnpgTui(App[None]):
     def _backups_of(self, event: intents.BackupsWanted) -> None:
         self.backups.only(event.cluster)
         self.action_pane("backups")
+
+    @on(intents.TriageWanted)
+    def _triage(self, event: intents.TriageWanted) -> None:
+        self.push_screen(TriageScreen(self.estate, event.cluster, self.clock))
 
     @on(intents.DetailsWanted)
     def _details(self, event: intents.DetailsWanted) -> None:
