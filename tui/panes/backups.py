@@ -11,7 +11,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Log, Static
+from textual.widgets import Log
 
 from tui import themes, words
 from tui.cnpg import printed
@@ -25,6 +25,7 @@ from tui.panes.pane import Clock
 from tui.panes.table_pane import TablePane
 from tui.verdict.health import Level
 from tui.widgets.live_table import Cell, Column, LiveTable
+from tui.widgets.said import Said
 
 KEPT_LINES = 10_000
 """Lines of the log mode kept in memory."""
@@ -81,7 +82,7 @@ class BackupsPane(TablePane):
 
     def __init__(self, estate: Estate, clock: Clock, *, with_namespace: bool, pane_id: str) -> None:
         super().__init__(estate, clock, with_namespace=with_namespace, pane_id=pane_id)
-        self.detail_line = Static(classes="detail", markup=False)
+        self.detail_line = Said(classes="detail")
         self.event_log = _EventLog(max_lines=KEPT_LINES, highlight=False)
         self.event_log.display = False
         self.printer = printed.WatchPrinter(with_namespace=with_namespace)

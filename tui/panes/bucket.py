@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
 
 from tui import themes, words
 from tui.barman.info import Info
@@ -22,6 +21,7 @@ from tui.verdict import growth
 from tui.verdict.witnesses import Film, NotKnown
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.live_table import Cell, Column, LiveTable
+from tui.widgets.said import Said
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -62,9 +62,9 @@ class BucketPane(Pane):
     def __init__(self, estate: Estate, clock: Clock, *, pane_id: str) -> None:
         super().__init__(estate, clock, pane_id=pane_id)
         self.table = _Outline(self.COLUMNS, self._cells_of, empty=self.EMPTY)
-        self.title_line = Static(classes="pane-title", markup=False)
-        self.state_line = Static(classes="pane-state", markup=False)
-        self.detail = Static(classes="detail", markup=False)
+        self.title_line = Said(classes="pane-title")
+        self.state_line = Said(classes="pane-state")
+        self.detail = Said(classes="detail")
         self.filter_line = FilterLine()
         self.narrowed_to = ""
         self.order = shelf.Order.NAME

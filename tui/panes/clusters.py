@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Static
 
 from tui import themes, words
 from tui.cnpg.cluster import HEALTHY_PHASE, Cluster
@@ -23,6 +22,7 @@ from tui.panes.pane import Clock
 from tui.panes.table_pane import TablePane
 from tui.verdict.health import Level, Verdict
 from tui.widgets.live_table import Cell, Column, LiveTable
+from tui.widgets.said import Said
 
 
 class _Clusters(LiveTable[Key]):
@@ -56,7 +56,7 @@ class ClustersPane(TablePane):
 
     def __init__(self, estate: Estate, clock: Clock, *, with_namespace: bool, pane_id: str) -> None:
         super().__init__(estate, clock, with_namespace=with_namespace, pane_id=pane_id)
-        self.detail_lines = Static(classes="detail", markup=False)
+        self.detail_lines = Said(classes="detail")
 
     def compose_below(self) -> ComposeResult:
         yield self.detail_lines

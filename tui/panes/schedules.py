@@ -11,7 +11,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Static
 
 from tui import themes, words
 from tui.cnpg import firing
@@ -38,6 +37,7 @@ from tui.verdict import lint
 from tui.verdict.health import Level
 from tui.verdict.schedules import LATE, Standing
 from tui.widgets.live_table import Cell, Column, LiveTable
+from tui.widgets.said import Said
 
 
 class _Schedules(LiveTable[Key]):
@@ -93,7 +93,7 @@ class SchedulesPane(TablePane):
         self.zone = zone
         self.chosen: Key | None = None
         """The cluster another pane stands on."""
-        self.details = Static(classes="detail", markup=False)
+        self.details = Said(classes="detail")
         self._stands: dict[Key, Standing] = {}
         """How each schedule stands; judged anew when something touches it or a slot comes."""
 

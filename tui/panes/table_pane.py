@@ -9,7 +9,6 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Static
 
 from tui import words
 from tui.cnpg.manifest import Key, Kind
@@ -19,6 +18,7 @@ from tui.live.telling import countdown, told
 from tui.panes.pane import Clock, Pane
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.live_table import Cell, Column, LiveTable
+from tui.widgets.said import Said
 
 
 class TablePane(Pane):
@@ -43,8 +43,8 @@ class TablePane(Pane):
         super().__init__(estate, clock, pane_id=pane_id)
         self.with_namespace = with_namespace
         self.table = self.TABLE(self.columns, self._cells_of, empty=self.EMPTY)
-        self.title_line = Static(classes="pane-title", markup=False)
-        self.state_line = Static(classes="pane-state", markup=False)
+        self.title_line = Said(classes="pane-title")
+        self.state_line = Said(classes="pane-state")
         self.filter_line = FilterLine()
         self.narrowed_to = ""
         self.sorted_by: int | None = None
