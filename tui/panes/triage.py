@@ -18,7 +18,7 @@ from tui import themes, words
 from tui.cnpg.manifest import Key
 from tui.live.estate import Delta, Estate
 from tui.panes.clusters import details
-from tui.panes.intents import BackUpRequested, BundleWanted, LookRequested
+from tui.panes.intents import BackUpRequested, LookRequested
 from tui.panes.pane import Clock
 from tui.verdict.health import Level, Verdict
 from tui.verdict.triage.rung import Rung, State
@@ -39,7 +39,6 @@ class TriageScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "back_up", "back up now", id="triage.back_up"),
-        Binding("e", "bundle", "bundle", id="triage.bundle"),
         Binding("r", "look", "look again", id="triage.look"),
         Binding("escape,q,t", "back", "back", key_display="esc", id="triage.back"),
     ]
@@ -149,9 +148,6 @@ class TriageScreen(Screen[None]):
 
     def action_look(self) -> None:
         self.post_message(LookRequested())
-
-    def action_bundle(self) -> None:
-        self.post_message(BundleWanted(self.key))
 
     def action_back_up(self) -> None:
         self.post_message(BackUpRequested(self.key))
