@@ -116,10 +116,10 @@ class CnpgTui(App[None]):
         self.estate = Estate()
         self.following = Following()
         self.wire: connect.Connection | None = None
-        self.rights: Rights | None = None
         self._connecting: Worker[None] | None = None
         self.last_words = ""
         """Why it ended by itself; for the terminal, once the app has given it back."""
+        self.rights: Rights | None = None
         several = flags.all_namespaces
         self.header_line = HeaderLine()
         self.rail = Static(id="rail", markup=False)

@@ -25,8 +25,8 @@ def a_backup(name: str, phase: str = "", error: str = "", seconds: int = 5) -> B
 def test_the_first_flush_has_the_header_and_aligns_with_it() -> None:
     printer = printed.WatchPrinter(with_namespace=True)
     assert printer.lines([("ADDED", a_backup("b1", "started"))], NOW) == [
-        "EVENT   NAMESPACE   NAME   AGE   CLUSTER   METHOD   PHASE     ERROR",
-        "ADDED   prod        b1     5s    pg        plugin   started   ",
+        "EVENT      NAMESPACE   NAME   AGE   CLUSTER   METHOD   PHASE     ERROR",
+        "ADDED      prod        b1     5s    pg        plugin   started   ",
     ]
 
 

@@ -294,8 +294,8 @@ async def test_log_mode_prints_a_line_an_event_and_goes_back_to_the_table(stage:
         await screen.until("exit status 4")
         printed = [line for line in screen.lines if line.startswith(("ADDED", "MODIFIED"))]
         assert printed == [
-            "ADDED   alpha-1   90m   alpha     plugin   started",
-            "ADDED   beta-2    24h   beta      plugin   completed",
+            "ADDED      alpha-1   90m   alpha     plugin   started",
+            "ADDED      beta-2    24h   beta      plugin   completed",
             "MODIFIED   alpha-1   90m   alpha     plugin   failed      exit status 4",
         ]
         await screen.press("w")

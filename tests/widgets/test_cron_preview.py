@@ -44,12 +44,12 @@ def test_the_trap_is_told_with_both_readings_its_price_and_its_fix() -> None:
         "On save    ! fires a backup at once: the last check was 10:31:07Z and 3 slots",
         "             from 11:02:00Z on lie behind; they become one,",
         "             nightly-20261122110200",
-        "Next       in       UTC                      local            operator: UTC",
+        "Next       in       UTC                   local            operator: UTC",
         "           at once  for the missed slot Sun 22 Nov 11:02:00Z",
-        "           58s      Sun 22 Nov 14:02:00Z     Sun 15:02:00 CET",
-        "           60m      Sun 22 Nov 15:02:00Z     Sun 16:02:00 CET",
-        "           120m     Sun 22 Nov 16:02:00Z     Sun 17:02:00 CET",
-        "           3h       Sun 22 Nov 17:02:00Z     Sun 18:02:00 CET",
+        "           58s      Sun 22 Nov 14:02:00Z  Sun 15:02:00 CET",
+        "           60m      Sun 22 Nov 15:02:00Z  Sun 16:02:00 CET",
+        "           120m     Sun 22 Nov 16:02:00Z  Sun 17:02:00 CET",
+        "           3h       Sun 22 Nov 17:02:00Z  Sun 18:02:00 CET",
         "Sun 22 Nov 0     3     6     9     12    15    18    21    24",
         "           |.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.|.",
         "Week       Sun 10  Mon 24  Tue 24  Wed 24  Thu 24  Fri 24  Sat 24",
@@ -61,7 +61,7 @@ def test_a_sound_schedule_says_when_and_nothing_more() -> None:
     assert said[1] == "CNPG       every day at 03:00:00"
     assert said[3:5] == ["", ""]
     assert said[5] == "On save    o fires nothing; next run 23 Nov 03:00:00Z, in 12h"
-    assert said[9] == "           12h      Mon 23 Nov 03:00:00Z     Mon 04:00:00 CET"
+    assert said[9] == "           12h      Mon 23 Nov 03:00:00Z  Mon 04:00:00 CET"
     assert said[15] == "           ......|........................................."
 
 
@@ -79,9 +79,7 @@ def test_a_refusal_is_underlined_and_says_what_to_write() -> None:
 def test_the_operators_clock_has_a_column_where_it_is_not_utc() -> None:
     said = drawn("0 0 2 * * *", zone=ZoneInfo("Asia/Tokyo"))
     assert said[8].endswith("operator Asia/Tokyo")
-    assert (
-        said[9] == "           178m     Sun 22 Nov 17:00:00Z     Sun 18:00:00 CET Mon 02:00:00 JST"
-    )
+    assert said[9] == "           178m     Sun 22 Nov 17:00:00Z  Sun 18:00:00 CET Mon 02:00:00 JST"
 
 
 @pytest.mark.parametrize(

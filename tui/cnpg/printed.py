@@ -16,6 +16,8 @@ from tui.cnpg.manifest import Unreadable
 
 COLUMNS = ("NAME", "AGE", "CLUSTER", "METHOD", "PHASE", "ERROR")
 
+_EVENT = len("MODIFIED")
+"""kubectl fills up the shorter types of events (``formattedEventType``)."""
 _PADDING = 3
 _MINIMAL = 6
 
@@ -58,7 +60,8 @@ class WatchPrinter:
         return [self._line(row) for row in rows]
 
     def _row(self, kind: str, backup: Backup | Unreadable, now: datetime) -> tuple[str, ...]:
-        before = (kind, backup.key.namespace) if self._with_namespace else (kind,)
+        event = kind.ljust(_EVENT)
+        before = (event, backup.key.namespace) if self._with_namespace else (event,)
         return (*before, *cells(backup, now))
 
     def _widen(self, rows: Sequence[tuple[str, ...]]) -> None:

@@ -32,6 +32,7 @@ from tui.verdict.lint import Around
 from tui.widgets import cron_preview
 from tui.widgets.cron_preview import CronPreview, Preview
 from tui.widgets.form import Choice, Field, TextField
+from tui.widgets.lines import Lines
 
 Local = Callable[[datetime], datetime]
 """A moment on the clock of whoever looks at the screen."""
@@ -61,18 +62,27 @@ Submitted: TypeAlias = Saved | Kept | Rebased
 Submit: TypeAlias = Callable[[ScheduledBackup | None, ScheduledBackup], Awaitable[Submitted]]
 
 
+class _Form(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """Scrolls to the field that has the keys; up and down go from field to field."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "app.focus_next", "next field", show=False),
+        Binding("up", "app.focus_previous", "previous field", show=False),
+    ]
+
+
 class ScheduleEditor(Screen[Rebased | None]):
     """Create a ScheduledBackup (``before`` is None), or edit one.
 
     ``submit`` confirms and writes. The result is None, or what to open another editor on.
     """
 
+    AUTO_FOCUS = "#schedule"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "review and save", id="editor.save"),
         Binding("ctrl+f", "fix", "write the fix", id="editor.fix", priority=True),
         Binding("escape,q", "leave", "back", key_display="esc", id="editor.leave"),
-        Binding("down", "app.focus_next", "next field", show=False),
-        Binding("up", "app.focus_previous", "previous field", show=False),
     ]
 
     def __init__(
@@ -94,6 +104,9 @@ class ScheduleEditor(Screen[Rebased | None]):
         self.clock, self.zone, self.local = clock, zone, local
         self._around: tuple[Key, Around] | None = None
         self._leaving = False
+        self._said = ""
+        self._shown_for: str | None = None
+        self._fixable = False
         self._drawn = False
         """Whether the form is there: the clock may tick before."""
         self._opened: dict[str, Any] = {}
@@ -101,14 +114,14 @@ class ScheduleEditor(Screen[Rebased | None]):
 
     def compose(self) -> ComposeResult:
         yield Static(self._title(), classes="pane-title", markup=False)
-        with VerticalScroll(id="editor", can_focus=False):
+        with _Form(id="editor"):
             if self.before is None:
                 yield Field("Name", TextField(self.initial.key.name, id="name"))
                 yield Field("Cluster", self._cluster_field())
             yield Field(
                 "Schedule",
                 TextField(self.initial.schedule, id="schedule"),
-                Static(id="verdict", markup=False),
+                Lines(1, id="verdict"),
             )
             yield CronPreview()
             with Vertical(id="fields"):
@@ -157,7 +170,6 @@ class ScheduleEditor(Screen[Rebased | None]):
             yield Field(label, choice, id=f"of-{name}")
 
     def on_mount(self) -> None:
-        self.query_one("#schedule").focus()
         # Changes that were carried over to another version are not saved yet.
         carried = self.before is not None and bool(schedule.changes(self.before, self.initial))
         self._opened = {} if carried else schedule.document(self.wanted)
@@ -266,11 +278,7 @@ class ScheduleEditor(Screen[Rebased | None]):
             self.query_one("#plugin", TextField).value = plugin
 
     def _redraw(self) -> None:
-        method = self._value("method")
-        for name in ("plugin", "parameters"):
-            self.query_one(f"#of-{name}").display = method == Method.PLUGIN
-        for name in ("online", "immediate_checkpoint", "wait_for_archive"):
-            self.query_one(f"#of-{name}").display = method == Method.VOLUME_SNAPSHOT
+        self._show_fields(self._value("method"))
         try:
             wanted = self.wanted
         except BadParameters as bad:
@@ -278,13 +286,27 @@ class ScheduleEditor(Screen[Rebased | None]):
             return
         self._preview(wanted)
 
+    def _show_fields(self, method: str) -> None:
+        """Only what belongs to the method."""
+        if method == self._shown_for:
+            return
+        self._shown_for = method
+        for name in ("plugin", "parameters"):
+            self.query_one(f"#of-{name}").display = method == Method.PLUGIN
+        for name in ("online", "immediate_checkpoint", "wait_for_archive"):
+            self.query_one(f"#of-{name}").display = method == Method.VOLUME_SNAPSHOT
+
     def _preview(self, wanted: ScheduledBackup) -> None:
         now, company = self.clock(), self._company(wanted)
         outlook = firing.outlook(wanted, company.children, now, self.zone)
         remarks = saving.on_save(self.before, wanted, company, now, self.zone, outlook)
         self.query_one(CronPreview).draw(Preview(outlook, remarks, now, self.zone, self.local))
-        self.query_one("#verdict", Static).update(cron_preview.verdict(outlook))
-        self.refresh_bindings()
+        self.query_one("#verdict", Lines).show([cron_preview.verdict(outlook)])
+        if self._fixable != bool(
+            self._fix()
+        ):  # drawing the footer anew costs more than all the rest
+            self._fixable = not self._fixable
+            self.refresh_bindings()
 
     def _company(self, wanted: ScheduledBackup) -> Around:
         """What is around it; a new schedule of a name that is taken has no children yet."""
@@ -296,6 +318,9 @@ class ScheduleEditor(Screen[Rebased | None]):
         return self._around[1]
 
     def _say(self, text: str) -> None:
+        if text == self._said:
+            return
+        self._said = text
         status = self.query_one("#status", Static)
         status.display = bool(text)
         status.update(Content.styled(text, "$text-warning"))
@@ -305,7 +330,7 @@ class ScheduleEditor(Screen[Rebased | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The fix is there only where there is something to mend."""
         if action == "fix":
-            return bool(self.is_mounted and self._fix())
+            return self._fixable
         return True
 
     def _fix(self) -> str | None:

@@ -69,6 +69,8 @@ def _operator(cluster: Cluster, now: datetime) -> Evidence:
 
 
 def _instance(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
+    if isinstance(seen.pods, NotKnown) and seen.pods.why:
+        yield Evidence("pods", f"not known: {seen.pods.why}")
     status = seen.instance
     if isinstance(status, NotKnown):
         if status.why:

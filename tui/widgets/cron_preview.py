@@ -189,13 +189,13 @@ def _next(preview: Preview) -> Iterator[Content]:
         return
     here = str(preview.zone) != "UTC"
     operator = f"operator {preview.zone}" if here else "operator: UTC"
-    yield themes.quiet(f"{'in':<9}{'UTC':<25}{'local':<17}{operator}")
+    yield themes.quiet(f"{'in':<9}{'UTC':<22}{'local':<17}{operator}")
     if outlook.at_once is not None:
         yield _at_once(outlook, preview.now)
     for run in outlook.runs:
         wait = words.age(run.astimezone(UTC) - preview.now.astimezone(UTC))
         local = preview.local(run)
-        shown = f"{wait:<9}{_utc(run, preview.now):<25}{_wall(local):<17}"
+        shown = f"{wait:<9}{_utc(run, preview.now):<22}{_wall(local):<17}"
         yield Content(shown + (_wall(run) if here else ""))
 
 

@@ -1,0 +1,195 @@
+"""Log mode is ``kubectl get -w``: the same server, the same events, the same lines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.panes.objects import Manifest, a_backup
+from tests.panes.stage import ADMIN, staged, write_kubeconfig
+from tui.sandbox.apiserver import ApiServer
+
+EVENTS, BURST = 320, 8
+DEADLINE = 60.0
+"""Seconds until a line that was waited for is given up; the machine may be busy."""
+
+KUBECTL = str(Path(sys.executable).with_name("kubectl"))
+NAMESPACES = ("a", "production", "a-namespace-with-a-long-name")
+PHASES = ("", "pending", "started", "running", "completed", "failed", "walArchivingFailing")
+ERRORS = (
+    "",
+    "exit status 4",
+    "rpc error: code = Unknown desc = " + "unexpected failure " * 12,
+    "first line\nsecond line",
+    "ein Fehler, größer als 日本",
+    "[/foo] [red]no markup[/red]",
+)
+
+# Event, namespace and name, then the age with its padding, then the rest.
+_LINE = re.compile(r"^(\w+ +\S+ +\S+ +)(\S+)( +)(.*)$")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "y": 31_536_000}
+
+
+class Kubectl:
+    """A running kubectl that watches, and what it has printed."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    @asynccontextmanager
+    async def watching(self, kubeconfig: Path) -> AsyncIterator[None]:
+        process = await asyncio.create_subprocess_exec(
+            *(KUBECTL, "--kubeconfig", str(kubeconfig), "get", "backups.postgresql.cnpg.io"),
+            *("-A", "-w", "--output-watch-events"),
+            stdout=asyncio.subprocess.PIPE,
+            env=os.environ | {"HOME": str(kubeconfig.parent)},
+        )
+        assert process.stdout is not None
+        reading = asyncio.create_task(self._read(process.stdout))
+        try:
+            yield
+        finally:
+            process.terminate()
+            await process.wait()
+            await reading
+
+    async def _read(self, output: asyncio.StreamReader) -> None:
+        async for line in output:
+            self.lines.append(line.decode().rstrip("\n"))
+
+
+class Film:
+    """Random Backups that come, change and go, the same for the same seed."""
+
+    def __init__(self, server: ApiServer, seed: int) -> None:
+        self.server = server
+        self.random = random.Random(seed)
+        self.alive: list[Manifest] = []
+        self.made = 0
+
+    def begin(self) -> None:
+        """What is there before anybody looks. Its oldest has the widest age of all."""
+        self._make(age=3.5 * 86_400 + 1800)
+        for _ in range(6):
+            self._make()
+
+    def step(self) -> None:
+        """One event."""
+        choice = self.random.random()
+        if choice < 0.35 or len(self.alive) < 3:
+            self._make()
+        elif choice < 0.85:
+            self._change()
+        else:
+            self._delete()
+
+    def _make(self, age: float | None = None) -> None:
+        self.made += 1
+        width = self.random.choice((1, 4, 12, 30, 50))
+        backup = a_backup(
+            f"b{self.made}-{'x' * width}",
+            self.random.choice(("pg", "orders", "a-cluster-with-a-long-name")),
+            namespace=self.random.choice(NAMESPACES),
+            age=self.random.uniform(0, 7200) if age is None else age,
+            phase=self.random.choice(PHASES),
+            error=self.random.choice(ERRORS),
+        )
+        self.alive.append(self.server.store.seed(backup))
+
+    def _change(self) -> None:
+        at = self.random.randrange(len(self.alive))
+        status = {"phase": self.random.choice(PHASES), "error": self.random.choice(ERRORS)}
+        self.alive[at] = self.server.store.seed({**self.alive[at], "status": status})
+
+    def _delete(self) -> None:
+        gone = self.alive.pop(self.random.randrange(len(self.alive)))["metadata"]
+        backups = self.server.registry.at("postgresql.cnpg.io", "v1", "backups")
+        assert backups is not None
+        stored = self.server.store.get(backups, gone["namespace"], gone["name"])
+        assert stored is not None
+        self.server.store.remove(stored)
+
+
+@pytest.mark.parametrize("seed", [1, 2026])
+async def test_log_mode_prints_what_kubectl_prints(tmp_path: Path, seed: int) -> None:
+    server, kubectl = ApiServer(), Kubectl()
+    await server.start()
+    try:
+        kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", server, ADMIN)
+        film = Film(server, seed)
+        film.begin()
+        options = {"size": (160, 24), "flags": {"all_namespaces": True}}
+        async with (
+            kubectl.watching(kubeconfig),
+            staged(server, kubeconfig, **options) as screen,  # type: ignore[arg-type]
+        ):
+            await screen.press("2", "w")
+            ours = screen.app.backups.event_log
+            already = len(film.alive) + 1
+            await reached(lambda: len(kubectl.lines) == already and len(ours.lines) >= already)
+            await both_watch(server)
+            for told in range(already + BURST, already + EVENTS + 1, BURST):
+                for _ in range(BURST):
+                    film.step()
+                # An age is that of the moment a line is printed: nobody may fall behind.
+                await reached(
+                    lambda told=told: min(len(kubectl.lines), len(printed(ours.lines))) >= told
+                )
+            assert_equal(printed(ours.lines), kubectl.lines)
+    finally:
+        await server.stop()
+
+
+def printed(lines: Iterable[str]) -> list[str]:
+    """The lines of a Log; an empty one stands after the last."""
+    return [line for line in lines if line]
+
+
+async def both_watch(server: ApiServer) -> None:
+    """Wait until two have opened a watch of Backups: kubectl and the app."""
+    await reached(
+        lambda: (
+            sum(
+                "/backups" in path and "watch=" in query for _, path, query in list(server.requests)
+            )
+            >= 2
+        )
+    )
+
+
+async def reached(condition: Callable[[], bool]) -> None:
+    end = monotonic() + DEADLINE
+    while not condition():
+        assert monotonic() < end, "the lines never came"
+        await asyncio.sleep(0.02)
+
+
+def assert_equal(ours: list[str], theirs: list[str]) -> None:
+    """Line by line the same text, the age within a second."""
+    assert len(ours) == len(theirs)
+    assert ours[0] == theirs[0]
+    for mine, real in zip(ours[1:], theirs[1:], strict=True):
+        our, their = _LINE.match(mine), _LINE.match(real)
+        assert our, mine
+        assert their, real
+        assert (our[1], our[4]) == (their[1], their[4])
+        assert len(our[2] + our[3]) == len(their[2] + their[3])
+        assert abs(seconds(our[2]) - seconds(their[2])) <= tolerance(their[2])
+
+
+def seconds(age: str) -> int:
+    return sum(int(number) * _UNITS[unit] for number, unit in re.findall(r"(\d+)([smhdy])", age))
+
+
+def tolerance(age: str) -> int:
+    """A second later, an age told in coarser units differs by one of its smallest unit."""
+    return _UNITS[age[-1]]
