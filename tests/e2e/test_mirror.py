@@ -9,10 +9,12 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
 import pytest
+from textual.widgets import Log
 
 from tests.panes.objects import Manifest, a_backup
 from tests.panes.stage import ADMIN, staged, write_kubeconfig
@@ -77,10 +79,13 @@ class Film:
         self.made = 0
 
     def begin(self) -> None:
-        """What is there before anybody looks. Its oldest has the widest age of all."""
+        """What is there before anybody looks: old, as the two do not look in the same second.
+
+        The oldest has the widest age of all, so that no age widens its column later on.
+        """
         self._make(age=3.5 * 86_400 + 1800)
         for _ in range(6):
-            self._make()
+            self._make(age=self.random.uniform(9, 40) * 3600)
 
     def step(self) -> None:
         """One event."""
@@ -135,18 +140,20 @@ async def test_log_mode_prints_what_kubectl_prints(tmp_path: Path, seed: int) ->
             await screen.press("2", "w")
             ours = screen.app.backups.event_log
             already = len(film.alive) + 1
-            await reached(lambda: len(kubectl.lines) == already and len(ours.lines) >= already)
+            await reached(partial(have_printed, already, kubectl, ours))
             await both_watch(server)
             for told in range(already + BURST, already + EVENTS + 1, BURST):
                 for _ in range(BURST):
                     film.step()
                 # An age is that of the moment a line is printed: nobody may fall behind.
-                await reached(
-                    lambda told=told: min(len(kubectl.lines), len(printed(ours.lines))) >= told
-                )
+                await reached(partial(have_printed, told, kubectl, ours))
             assert_equal(printed(ours.lines), kubectl.lines)
     finally:
         await server.stop()
+
+
+def have_printed(count: int, kubectl: Kubectl, ours: Log) -> bool:
+    return len(kubectl.lines) >= count and len(printed(ours.lines)) >= count
 
 
 def printed(lines: Iterable[str]) -> list[str]:

@@ -71,6 +71,21 @@ async def test_what_is_typed_or_pasted_is_what_stands_there() -> None:
         assert field.text == "0 01 2  "
 
 
+async def test_a_text_longer_than_the_line_scrolls_with_the_cursor() -> None:
+    async with Shown(lambda: TextField("".join(f"{n:03}" for n in range(60)))).run_test(
+        size=(20, 2)
+    ) as pilot:
+        await pilot.press("tab", "end")
+        await pilot.pause()
+        assert text(pilot.app).endswith("058059")
+        await pilot.press("home")
+        await pilot.pause()
+        assert text(pilot.app).startswith("000001")
+        await pilot.press(*"xy")
+        await pilot.pause()
+        assert text(pilot.app).startswith("xy000001")
+
+
 @pytest.mark.parametrize(("change", "painted"), [(["a", "x", "c"], [1]), (["a", "b", "c"], [])])
 async def test_only_the_lines_that_changed_are_painted(
     change: list[str], painted: list[int]

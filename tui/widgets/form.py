@@ -13,7 +13,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Static
@@ -55,6 +57,10 @@ class TextField(Input):
     TextField { width: 1fr; }
     TextField.-textual-compact { background: $panel; }
     """
+
+    # An Input lays out the whole screen (7 ms in the schedule editor) at every key, because the width
+    # of its text is its virtual size; that of this one's line never depends on it.
+    virtual_size = Reactive(Size(0, 0), layout=False)
 
     def __init__(
         self,
