@@ -19,6 +19,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.containers import Container
 from textual.content import Content
 from textual.screen import Screen
@@ -371,7 +372,7 @@ class CnpgTui(App[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Panes change on the main screen alone: what lies above it keeps its keys to itself."""
         if action == "pane":
-            return len(self.screen_stack) == 1
+            return len(self.screen_stack) == 1 or isinstance(self.screen, CommandPalette)
         return super().check_action(action, parameters)
 
     def action_pane(self, name: str) -> None:
@@ -384,7 +385,7 @@ class CnpgTui(App[None]):
         ]
         self.rail.update(Content("   ").join(rail))
         # At once: keys typed in the same moment are meant for the new pane already.
-        self.screen.set_focus(next(pane for pane in self.panes if pane.id == name).front)
+        self.screen_stack[0].set_focus(next(pane for pane in self.panes if pane.id == name).front)
 
     def action_retry(self) -> None:
         """Ask the server now instead of when the feeds would."""

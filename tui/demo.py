@@ -38,12 +38,17 @@ class Sandbox:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # ctrl-c in the terminal is for the app
         )
+        ready = False
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._exports(self._process)
+                exports = await self._exports(self._process)
+            ready = True
         except TimeoutError as late:
-            await self._stop()
             raise faults.Misconfigured("the sandbox was not ready within 30 s") from late
+        finally:
+            if not ready:  # also when the user quits while it starts
+                await self._stop()
+        return exports
 
     async def _exports(self, process: asyncio.subprocess.Process) -> dict[str, str]:
         assert process.stdout is not None

@@ -47,7 +47,9 @@ def stage(server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         *manifests: Manifest, user: User = ADMIN, namespace: str = NAMESPACE, **options: Any
     ) -> AbstractAsyncContextManager[Stage]:
         server.store.ensure_namespace(NAMESPACE)
-        seed(server, [a_store("r2-store", "nobody", namespace=each) for each in _places(manifests)])
+        if server.registry.at("barmancloud.cnpg.io", "v1", "objectstores"):
+            places = _places(manifests)
+            seed(server, [a_store("r2-store", "nobody", namespace=each) for each in places])
         seed(server, manifests)
         path = write_kubeconfig(tmp_path / "kubeconfig", server, user, namespace=namespace)
         return staged(server, path, **options)

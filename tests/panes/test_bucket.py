@@ -28,7 +28,8 @@ def kubeconfig() -> Iterator[str]:
     ) as sandbox:
         assert sandbox.stdout is not None
         lines = []
-        while (line := sandbox.stdout.readline()) and line.strip() != demo.READY:
+        # "loaded" follows "ready" when the bucket holds its whole past.
+        while (line := sandbox.stdout.readline()) and line.strip() != "loaded":
             lines.append(line)
         yield demo.exported(lines)["KUBECONFIG"]
         sandbox.terminate()

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.suggester import Suggester
@@ -76,6 +76,10 @@ class TextField(Input):
             select_on_focus=False,
         )  # fmt: skip
         self.cursor_blink = False
+
+    def on_resize(self) -> None:
+        """Without a layout at every key nothing else brings the cursor of a long text into view."""
+        self.scroll_to_region(Region(self.cursor_position, 0, 1, 1), animate=False, force=True)
 
     def validate_value(self, value: str) -> str:
         """What stands in the line: no tab, no escape, nothing without a width."""
