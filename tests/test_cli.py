@@ -1,0 +1,61 @@
+"""The command line: flags as kubectl spells them, exit codes, and sentences for what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tui import __version__, cli
+
+
+def ended(arguments: list[str]) -> int:
+    """The exit code of a command line that argparse ends."""
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(arguments)
+    assert isinstance(leaving.value.code, int)
+    return leaving.value.code
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["--version"]) == 0
+    assert capsys.readouterr().out == f"cnpg-tui {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"), [([], "--kubeconfig"), (["report"], "--output"), (["demo"], "--scenario")]
+)
+def test_help_names_the_flags(
+    command: list[str], flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended([*command, "--help"]) == 0
+    assert flag in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--no-such-flag"], "unrecognized arguments: --no-such-flag"),
+        (["no-such-command"], "invalid choice: 'no-such-command'"),
+        (["--theme", "pink"], "invalid choice: 'pink'"),
+        (["report", "-o", "xml"], "invalid choice: 'xml'"),
+        (["demo", "--speed", "fast"], "invalid float value: 'fast'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_command_line_is_2_and_a_complaint(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(arguments) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_context_that_is_not_there_is_1_and_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text("apiVersion: v1\nkind: Config\n")
+    assert cli.main(["report", "--kubeconfig", str(path), "--context", "nope"]) == 1
+    said = capsys.readouterr()
+    assert "nope" in said.out + said.err
+    assert "Traceback" not in said.out + said.err

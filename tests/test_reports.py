@@ -1,0 +1,83 @@
+"""The report: the same facts as the panes, as text and JSON, over a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.panes.objects import NAMESPACE, Manifest, a_backup, a_cluster, archiving, completed
+from tests.panes.stage import ADMIN, seed, write_kubeconfig
+from tui import reports
+from tui.connect import Flags
+from tui.sandbox.apiserver import ApiServer
+
+
+async def reported(
+    tmp_path: Path, *manifests: Manifest, output: str = "text", **flags: Any
+) -> tuple[int, str]:
+    """Exit code and text of the report of a server that holds these objects."""
+    server, written = ApiServer(users=(ADMIN,)), list[str]()
+    await server.start()
+    try:
+        server.store.ensure_namespace(NAMESPACE)
+        seed(server, manifests)
+        path = write_kubeconfig(tmp_path / "kubeconfig", server)
+        # The report brings its own loop, and the server's must go on meanwhile.
+        code = await asyncio.to_thread(
+            reports.run,
+            Flags(kubeconfig=str(path), **flags),
+            output=output,
+            write=written.append,
+        )
+    finally:
+        await server.stop()
+    return code, "\n".join(written)
+
+
+async def test_clusters_stand_worst_first_and_backups_follow(tmp_path: Path) -> None:
+    code, text = await reported(
+        tmp_path,
+        a_cluster("calm"),
+        a_cluster("broken", archiving("False")),
+        a_backup("calm-1", "calm", **completed()),
+    )
+    assert code == 0
+    rows = [line.split()[:2] for line in text.splitlines()]
+    assert rows.index([NAMESPACE, "broken"]) < rows.index([NAMESPACE, "calm"])
+    assert rows.index([NAMESPACE, "calm"]) < rows.index([NAMESPACE, "calm-1"])
+
+
+async def test_json_holds_level_headline_and_evidence(tmp_path: Path) -> None:
+    code, text = await reported(tmp_path, a_cluster("broken", archiving("False")), output="json")
+    (found,) = json.loads(text)
+    assert code == 0
+    assert (found["cluster"], found["level"]) == ("broken", "failing")
+    assert found["evidence"]
+    assert found["advice"]
+
+
+async def test_nothing_there_is_said(tmp_path: Path) -> None:
+    code, text = await reported(tmp_path)
+    assert code == 0
+    assert "No Cluster found." in text
+    assert "No Backup found." in text
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"namespace": "produktion"}, "namespace produktion does not exist in context demo"),
+        ({"context": "nope"}, "There are: demo"),
+    ],
+    ids=["namespace", "context"],
+)
+async def test_what_is_not_there_is_1_and_a_sentence(
+    tmp_path: Path, flags: dict[str, str], sentence: str
+) -> None:
+    code, text = await reported(tmp_path, **flags)
+    assert code == 1
+    assert sentence in text
