@@ -104,3 +104,18 @@ def test_counts_agree_with_their_noun() -> None:
     assert words.counted(1, "backup") == "1 backup"
     assert words.counted(41203, "segment") == "41,203 segments"
     assert words.counted(2, "history", "histories") == "2 histories"
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        (timedelta(0), "<1m"),
+        (59 * SECOND, "<1m"),
+        (MINUTE, "1m"),
+        (9 * MINUTE + 59 * SECOND, "9m"),
+        (10 * MINUTE, "10m"),
+        (3 * HOUR + MINUTE, "3h1m"),
+    ],
+)
+def test_a_cell_of_a_whole_fleet_moves_once_a_minute_at_most(span: timedelta, said: str) -> None:
+    assert words.minutes(span) == said

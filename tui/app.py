@@ -193,10 +193,14 @@ class CnpgTui(App[None]):
     def report(self, change: Change) -> None:
         """A feed reports a fact: apply it, judge whom it touches, tell the panes."""
         delta = self.estate.apply(change)
-        judged = self.estate.judge(delta.clusters, self.clock())
         if self.wire is not None and delta.kind in (CLUSTERS, OBJECT_STORES):
             for said in self.wire.attend(self.estate.clusters(), self.estate.located()):
                 self._say(said, "warning")
+        self._judge(delta)
+
+    def _judge(self, delta: Delta) -> None:
+        """Judge whom the change touches, and tell what is other now."""
+        judged = self.estate.judge(delta.clusters, self.clock())
         if delta or judged:
             self._tell(replace(delta, clusters=judged))
         if judged:
@@ -215,6 +219,7 @@ class CnpgTui(App[None]):
         self._requested()
 
     def _heartbeat(self) -> None:
+        self._judge(Delta(clusters=self.estate.due(self.clock())))
         for pane in self.panes:
             if pane.display:
                 pane.tick()

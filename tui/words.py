@@ -97,6 +97,16 @@ def clock(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%H:%M:%SZ")
 
 
+def minutes(span: timedelta) -> str:
+    """A duration that reads differently once a minute at most: ``<1m``, ``4m``, ``163m``, ``2d1h``.
+
+    For cells of a whole fleet: seconds would be sent over the line every second, and decide nothing.
+    """
+    if span < MINUTE:
+        return "<1m"
+    return f"{span // MINUTE}m" if span < 10 * MINUTE else age(span)
+
+
 def stamp(when: datetime) -> str:
     """Date and time in UTC to the second, as RFC3339: ``2026-11-22T14:03:12Z``."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tui.cnpg import backup, cluster, store
 from tui.cnpg.manifest import BACKUPS, BARMAN_PLUGIN, CLUSTERS, OBJECT_STORES, Key, Unreadable
-from tui.live.changes import Event, EventType, FeedMoved, Listed, Live, Seen
+from tui.live.changes import Event, EventType, FeedMoved, Listed, Live, Reconnecting, Seen
 from tui.live.estate import Estate
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -96,6 +96,26 @@ def test_a_verdict_comes_and_goes_with_its_cluster() -> None:
     gone = estate.apply(Listed(CLUSTERS, (), NOW))
     estate.judge(gone.clusters, NOW)
     assert estate.verdicts == {}
+
+
+def test_every_verdict_is_looked_at_again_within_half_a_minute_though_nothing_is_heard() -> None:
+    estate = Estate()
+    clusters = tuple(a_cluster(f"pg-{number}") for number in range(50))
+    estate.judge(estate.apply(Listed(CLUSTERS, clusters, NOW)).clusters, NOW)
+    due = [estate.due(NOW + timedelta(seconds=second)) for second in range(30)]
+    assert sorted(key for each in due for key in each) == sorted(each.key for each in clusters)
+
+
+def test_verdicts_age_with_the_api_server_and_are_judged_anew_when_it_answers_again() -> None:
+    estate = Estate()
+    estate.apply(FeedMoved(CLUSTERS, Live(NOW)))
+    estate.apply(Listed(CLUSTERS, (a_cluster(),), NOW))
+    lost = estate.apply(FeedMoved(CLUSTERS, Reconnecting(NOW, NOW, "refused")))
+    assert lost.clusters == {a_cluster().key}
+    assert estate.witnesses(a_cluster()).unheard_since == NOW
+    found = estate.apply(FeedMoved(CLUSTERS, Live(NOW)))
+    assert found.clusters == {a_cluster().key}
+    assert estate.witnesses(a_cluster()).unheard_since is None
 
 
 def test_an_unreadable_object_has_a_row_and_no_typed_value() -> None:

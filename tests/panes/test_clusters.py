@@ -63,12 +63,14 @@ async def test_the_details_name_each_witness_and_the_next_step(stage: Open) -> N
         )
 
 
-async def test_the_list_row_says_when_archiving_and_backups_last_worked(stage: Open) -> None:
+async def test_the_list_row_says_to_which_moment_and_when_backups_and_archiving_last_worked(
+    stage: Open,
+) -> None:
     async with stage(
-        a_cluster("pg"), a_backup("pg-1", "pg", **completed(12.5 * HOUR)), size=(120, 24)
+        a_cluster("pg"), a_backup("pg-1", "pg", **completed(12.5 * HOUR)), size=(132, 24)
     ) as screen:
         await screen.until("operator says ok")
-        row = "> pg ? operator says ok 12h working 150m 3/3 pg-1 healthy"
+        row = "> pg ? operator says ok ? ? 12h 3/3 working 150m pg-1 healthy"
         assert screen.row("> pg ").split() == row.split()
 
 

@@ -69,7 +69,7 @@ async def test_in_the_smallest_terminal_a_backup_can_be_taken(stage: Open) -> No
 async def test_at_80x24_one_pane_shows_the_answer_and_the_whole_next_step(stage: Open) -> None:
     async with stage(*estate(), size=NORMAL) as screen:
         await screen.until(
-            "NAME VERDICT LAST BASE ARCHIVING",
+            "NAME VERDICT RESTORABLE TO BEHIND LAST BASE",
             "> pg-orders x operator says failing",
             "kubectl -n production logs pg-orders-1 -c plugin-barman-cloud",
         )

@@ -104,6 +104,7 @@ def verdict(
     archiving: str = "True",
     since: str = "2026-11-20T00:00:00Z",
     created: str = "2026-01-01T00:00:00Z",
+    unheard_since: datetime | None = None,
 ) -> Verdict:
     plugin = {
         "name": BARMAN_PLUGIN,
@@ -121,9 +122,10 @@ def verdict(
     kept = store.read(
         {"metadata": {"name": "r2", "namespace": "prod"}, "spec": {"configuration": {}}}
     )
-    return health.judge(
-        Witnesses(subject, kept, (), (), seen, asked or instance(), NotKnown("")), NOW
+    told = Witnesses(
+        subject, kept, (), (), seen, asked or instance(), NotKnown(""), unheard_since=unheard_since
     )
+    return health.judge(told, NOW)
 
 
 def codes(found: Verdict) -> list[str]:
@@ -186,6 +188,12 @@ def test_a_look_that_is_old_says_nothing_about_now() -> None:
     found = verdict(film(at=NOW - timedelta(minutes=11), trouble="the store does not answer"))
     assert found.level is not Level.PROTECTED
     assert "stale" in codes(found)
+
+
+def test_an_operator_not_heard_for_long_says_nothing_about_now() -> None:
+    assert verdict(film(), unheard_since=NOW - timedelta(minutes=9)).level is Level.PROTECTED
+    found = verdict(film(), unheard_since=NOW - timedelta(minutes=11))
+    assert (found.level, codes(found)) == (Level.UNKNOWN, ["server-silent"])
 
 
 def test_an_idle_database_is_green_when_the_instance_says_that_nothing_waits() -> None:

@@ -74,6 +74,10 @@ class Delta:
         return bool(self.events) or self.feed_moved or self.place is not None
 
 
+ROUND = 30
+"""Seconds within which every verdict is looked at again."""
+
+
 @dataclass(slots=True)
 class Estate:
     """Everything known, by kind and key. Read freely; only the app applies changes."""
@@ -116,10 +120,10 @@ class Estate:
         return Delta(clusters=self._clusters_at(change.place), place=change.place)
 
     def _feed_moved(self, change: FeedMoved) -> Delta:
-        moved, first = self.feeds[change.kind] != change.state, not self.heard(change.kind)
+        moved, before = self.feeds[change.kind] != change.state, self._hearing(change.kind)
         self.feeds[change.kind] = change.state
         # What was not known becomes known (or the other way): every verdict may differ.
-        everyone = first and self.heard(change.kind)
+        everyone = self._hearing(change.kind) != before
         touched = frozenset(self.tables[CLUSTERS]) if everyone else frozenset()
         return Delta(change.kind, clusters=touched, feed_moved=moved)
 
@@ -149,6 +153,14 @@ class Estate:
                 self.verdicts[key] = verdict
         return frozenset(changed)
 
+    def due(self, now: datetime) -> frozenset[Key]:
+        """The clusters to judge in this second although nothing was heard of them: time passes too.
+
+        Everyone has a second of its own, so that a thousand do not stop the keyboard together.
+        """
+        second = int(now.timestamp()) % ROUND
+        return frozenset(key for key in self.verdicts if hash(key) % ROUND == second)
+
     def witnesses(self, cluster: Cluster) -> Witnesses:
         """All that is known about a cluster, as the judge takes it."""
         key = cluster.key
@@ -162,7 +174,16 @@ class Estate:
             instance=inspected.instance if inspected else NotKnown(""),
             pods=inspected.pods if inspected else NotKnown(""),
             sidecar_errors=inspected.sidecar_errors if inspected else NotKnown(""),
+            unheard_since=self._unheard_since(CLUSTERS),
         )
+
+    def _hearing(self, kind: Kind) -> tuple[bool, bool]:
+        return self.heard(kind), self._unheard_since(kind) is None
+
+    def _unheard_since(self, kind: Kind) -> datetime | None:
+        """When the server last told of this kind; None while it does, or if it never did."""
+        state = self.feeds[kind]
+        return None if isinstance(state, Live | Polling) else getattr(state, "heard", None)
 
     def _unless_unheard(self, kind: Kind, found: Iterable[T]) -> tuple[T, ...] | NotKnown:
         if self.heard(kind):

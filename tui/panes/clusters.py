@@ -41,11 +41,13 @@ class ClustersPane(TablePane):
     COLUMNS = (
         Column("NAME", flexible=True, min_width=16),
         Column("VERDICT", max_width=24),
-        Column("LAST BASE", max_width=9, rank=1),
-        Column("ARCHIVING", max_width=16, rank=2),
-        Column("READY", max_width=7, rank=3),
-        Column("PRIMARY", max_width=24, rank=4),
-        Column("PHASE", max_width=40, rank=5),
+        Column("RESTORABLE TO", max_width=16, rank=2),
+        Column("BEHIND", max_width=8, rank=1),
+        Column("LAST BASE", max_width=9, rank=3),
+        Column("READY", max_width=7, rank=5),
+        Column("ARCHIVING", max_width=16, rank=6),
+        Column("PRIMARY", max_width=24, rank=7),
+        Column("PHASE", max_width=40, rank=8),
     )
 
     NEEDS: ClassVar[Mapping[str, Right]] = {"back_up": Right("create", BACKUPS)}
@@ -64,22 +66,16 @@ class ClustersPane(TablePane):
     def cells(self, subject: Subject, now: datetime) -> tuple[Cell, ...]:
         verdict = self.estate.verdicts.get(subject.key)
         if isinstance(subject, Unreadable) or verdict is None:
-            return (
-                subject.key.name,
-                themes.graded(Level.UNKNOWN, "unreadable"),
-                "",
-                "",
-                "",
-                "",
-                "",
-            )
+            unreadable = (subject.key.name, themes.graded(Level.UNKNOWN, "unreadable"))
+            return unreadable + ("",) * (len(self.COLUMNS) - len(unreadable))
         assert isinstance(subject, Cluster)
         return (
             subject.key.name,
             themes.graded(verdict.level, verdict.word),
+            *_until(verdict, now),
             words.ago(verdict.last_good, now) if verdict.last_good else "never",
-            _archiving(subject, now),
             f"{subject.ready_instances}/{subject.instances}",
+            _archiving(subject, now),
             subject.primary,
             "healthy" if subject.phase == HEALTHY_PHASE else subject.phase,
         )
@@ -92,6 +88,22 @@ class ClustersPane(TablePane):
         self.relist()
         self.table.refresh_keys(tuple(clusters))
         self._detail()
+
+    def sort_value(self, subject: Subject, column: int) -> tuple[float, str]:
+        """Times sort as times, the longest ago last and after it what is not known."""
+        verdict = self.estate.verdicts.get(subject.key)
+        when: datetime | None = None
+        match self.columns[column].title:
+            case "VERDICT" if verdict:
+                return float(verdict.level), verdict.word
+            case "RESTORABLE TO" | "BEHIND" if verdict:
+                when = verdict.window.until if verdict.window else None
+            case "LAST BASE" if verdict:
+                when = verdict.last_good
+            case _:
+                return super().sort_value(subject, column)
+        age = (self.clock() - when).total_seconds() if when else float("inf")
+        return (-age if self.columns[column].title == "RESTORABLE TO" else age), ""
 
     def draw(self, delta: Delta) -> None:
         super().draw(delta)
@@ -143,6 +155,15 @@ class ClustersPane(TablePane):
     def action_triage(self) -> None:
         if self.current is not None:
             self.post_message(TriageWanted(self.current.key))
+
+
+def _until(verdict: Verdict, now: datetime) -> tuple[Cell, Cell]:
+    """To which moment, and how far that lies back; ``-`` where nothing is restorable, ``?`` unknown."""
+    window = verdict.window
+    if window is None:
+        nothing = verdict.looked or verdict.level is Level.UNPROTECTED
+        return ("-", "-") if nothing else ("?", "?")
+    return words.moment(window.until, now), words.minutes(window.behind(now))
 
 
 def _archiving(cluster: Cluster, now: datetime) -> Cell:

@@ -26,7 +26,7 @@ from tui.verdict.witnesses import Film, NotKnown, Witnesses
 __all__ = ["Finding", "Level", "Verdict", "judge"]
 
 STALE_AFTER = timedelta(minutes=10)
-"""A look at the bucket older than this proves nothing about now."""
+"""What the bucket or the API server said longer ago than this proves nothing about now."""
 FRESH_CLUSTER = timedelta(hours=24)
 """A younger cluster may still wait for its first base backup."""
 LONG_QUEUE = 32
@@ -49,6 +49,8 @@ class Verdict:
     evidence: tuple[Evidence, ...]
     window: Window | None
     """What can be restored by the bucket's word, None if nothing or not known."""
+    looked: bool
+    """Whether the bucket was heard: only then does no window mean that nothing can be restored."""
     last_good: datetime | None
     """End of the newest base backup that succeeded, by any witness."""
     ladder: tuple[Rung, ...]
@@ -76,6 +78,7 @@ def judge(seen: Witnesses, now: datetime) -> Verdict:
         findings=tuple(found),
         evidence=evidence.of(seen, now),
         window=window,
+        looked=isinstance(seen.film, Film) and not _unseen(seen.film),
         last_good=evidence.last_good_backup(seen),
         ladder=rungs,
     )
@@ -101,6 +104,10 @@ def _protected(window: Window | None, now: datetime) -> Finding:
     behind = words.age(window.behind(now))
     headline = f"restorable from {since} to {until}, {behind} behind"
     return Finding("protected", Level.PROTECTED, "protected", headline)
+
+
+def _unseen(film: Film) -> bool:
+    return isinstance(film.window, NoWindow) and film.window.unseen
 
 
 def _window(seen: Witnesses) -> Window | None:
@@ -275,6 +282,15 @@ def _bucket(seen: Witnesses, now: datetime) -> Finding | None:
     return None
 
 
+def _server_silent(seen: Witnesses, now: datetime) -> Finding | None:
+    """The API server has not been heard for long: what the operator said may have changed since."""
+    heard = seen.unheard_since
+    if heard is None or now - heard <= STALE_AFTER:
+        return None
+    headline = f"the API server was last heard at {words.moment(heard, now)}: nothing about now"
+    return Finding("server-silent", Level.UNKNOWN, "stale", headline, "R asks it again")
+
+
 def _operators_word_alone(seen: Witnesses, why: str) -> Finding:
     if not isinstance(seen.backups, NotKnown) and evidence.last_good_backup(seen) is None:
         return _no_base_backup()
@@ -409,6 +425,7 @@ def _clash(seen: Witnesses, now: datetime) -> Finding | None:
 
 _LOOKS: tuple[Callable[[Witnesses, datetime], Finding | None], ...] = (
     _switched_off,
+    _server_silent,
     _archiving,
     _clash,
     _torn,

@@ -62,3 +62,5 @@ class Witnesses:
     pods: tuple[Pod, ...] | NotKnown
     sidecar_errors: tuple[LogLine, ...] | NotKnown = NotKnown("")
     """From the sidecars' logs, oldest first; they are read only where something fails."""
+    unheard_since: datetime | None = None
+    """When the API server last told of Clusters, None while it does."""

@@ -135,7 +135,13 @@ STEPS: tuple[Step, ...] = (
         "window",
         retention.reaches,
         (),
-        {"nothing-restorable": ("F37",), "stale": (), "looking": (), "one-witness": ()},
+        {
+            "nothing-restorable": ("F37",),
+            "stale": (),
+            "server-silent": (),
+            "looking": (),
+            "one-witness": (),
+        },
     ),
 )
 
