@@ -357,8 +357,19 @@ class CnpgTui(App[None]):
             self._say(f"not acknowledged: {unwritable}", "error")
 
     @on(intents.LookRequested)
-    def _look(self) -> None:
-        self.action_retry()
+    def _look(self, event: intents.LookRequested) -> None:
+        if self.wire is not None:
+            self.wire.retry(deep=event.deep)
+
+    @on(intents.LookIntoRequested)
+    def _look_into(self, event: intents.LookIntoRequested) -> None:
+        if self.wire is not None:
+            self.wire.look_into(event.place, event.server)
+
+    @on(intents.LookStopped)
+    def _stop_looking(self) -> None:
+        if self.wire is not None:
+            self.wire.stop_looking()
 
     @on(intents.HappeningsWanted)
     @work(exclusive=True, group="happenings")

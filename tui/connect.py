@@ -179,12 +179,20 @@ class Connection:
         except (faults.Fault, TimeoutError) as fault:
             _log.info("the namespace was not looked for: %s", fault)  # the feeds will say why
 
-    def retry(self) -> None:
-        """Ask everybody again now."""
+    def retry(self, *, deep: bool = False) -> None:
+        """Ask everybody again now; ``deep``: and list all WAL folders anew, full ones too."""
         for feed in self._feeds:
             feed.retry()
         self._inspection.look_now()
-        self._attention.look_now()
+        self._attention.look_now(deep=deep)
+
+    def look_into(self, place: Place, server: str) -> None:
+        """Look into a server name besides those that clusters use."""
+        self._attention.turn_also_to(place, server)
+
+    def stop_looking(self) -> None:
+        """End the looks into buckets that are under way; the next one is when the user asks."""
+        self._attention.stop_looking()
 
     async def may(self, verb: str, kind: Kind, namespace: str | None) -> bool:
         """Whether this user may do it. Raises ``faults.Fault``."""

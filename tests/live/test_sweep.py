@@ -7,8 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -18,13 +17,21 @@ import pytest
 from tests.wire import stores
 from tests.wire.stores import Say, Script, Weed, Wire, until
 from tui import faults
-from tui.barman import continuity, path, wal
+from tui.barman import continuity, path, seals, wal
 from tui.barman.catalog import Server
 from tui.barman.continuity import Continuity
 from tui.barman.path import Word
 from tui.barman.s3 import Requests
 from tui.cnpg.location import Place
-from tui.live.changes import CannotLook, Described, Folded, Looked, SweepFact, SweepMoved
+from tui.live.changes import (
+    CannotLook,
+    Described,
+    Folded,
+    Looked,
+    Looking,
+    SweepFact,
+    SweepMoved,
+)
 from tui.live.sweep import Patience, Sweep
 from tui.wire.bucket import Bucket, Keys
 from tui.wire.memory import Memory
@@ -99,10 +106,12 @@ class Sweeping:
             self._open,
             self.facts.append,
             memory=memory,
-            clock=partial(datetime.now, UTC),
+            clock=lambda: datetime.now(UTC) + self.later,
             random=Random(1),
             patience=patience,
         )
+        self.later = timedelta(0)
+        """How far the sweep's clock is ahead of this machine's."""
         self.sweep.want({"pg"})
 
     async def _open(self) -> Bucket:
@@ -282,6 +291,95 @@ async def test_full_folders_are_not_listed_again_in_another_run(
         assert len(listed) == 2  # the oldest folder and the newest
         assert not any("backup.info" in line for line in wire.requests)
     memory.close()
+
+
+async def test_a_segment_taken_from_a_full_folder_is_missed_by_a_deep_look(
+    weed: Weed, server: str
+) -> None:
+    async with running(weed, server) as (sweeping, wire):
+        await sweeping.looks(1)
+        weed.delete(segment_key(f"{server}/pg", 30))
+        wire.requests.clear()
+        sweeping.sweep.look_now()
+        await sweeping.looks(2)
+        assert not sweeping.film.alarms  # on trust,
+        seal = sweeping.of(Folded)[-1].seals["pg"]
+        assert seal.folders == 3  # and that is said: all but the first and the last of five,
+        assert datetime.now(UTC) - seal.since < timedelta(minutes=1)  # since the first look
+        sweeping.sweep.look_now(deep=True)
+        await sweeping.looks(3)
+        (lost,) = sweeping.film.alarms
+        assert (lost.first, lost.count) == (wal.at(1, 30, SIZE), 1)
+        assert sweeping.of(Folded)[-1].seals["pg"].folders == 2
+        assert sweeping.of(Folded)[-1].seals["pg"].since > seal.since
+
+
+async def test_within_a_day_it_is_missed_by_itself_and_the_others_too(
+    weed: Weed, server: str
+) -> None:
+    often = Patience(interval=0.05, idle=0.05, thorough=0.05)
+    async with running(weed, server, patience=often) as (sweeping, _):
+        await sweeping.looks(2)
+        weed.delete(segment_key(f"{server}/pg", 30))
+        weed.delete(segment_key(f"{server}/pg", 60))
+        await sweeping.looks(4)
+        assert not sweeping.film.alarms
+        sweeping.later = timedelta(days=1)
+        await until(lambda: len(sweeping.film.alarms) == 2)
+
+
+async def test_more_full_folders_than_one_look_lists_are_listed_by_the_next_looks(
+    weed: Weed, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seals, "MOST", 0)
+    async with running(weed, server, patience=OFTEN) as (sweeping, _):
+        await sweeping.looks(1)
+        sweeping.later = timedelta(days=1)
+        before = datetime.now(UTC) + timedelta(hours=23)
+        sweeping.sweep.look_now()
+        await sweeping.looks(3)
+        assert sweeping.of(Folded)[-1].seals["pg"].since < before
+        monkeypatch.setattr(seals, "MOST", 400)
+        await until(lambda: sweeping.of(Folded)[-1].seals["pg"].since > before)
+        done = len(sweeping.of(Looked))
+        await sweeping.looks(done + 3)
+        assert sweeping.of(Looked)[-1].requests == Requests(class_a=3)
+
+
+async def test_a_folder_found_torn_is_not_taken_for_full_in_another_run(
+    weed: Weed, server: str, tmp_path: Path
+) -> None:
+    memory = Memory(tmp_path / "archive.sqlite")
+    place = Place(weed.url, stores.BUCKET, server)
+    await Sweeping(place, memory=memory, patience=None).sweep.look()
+    weed.delete(segment_key(f"{server}/pg", 30))
+    await Sweeping(place, memory=memory, patience=None).sweep.look(deep=True)
+    again = Sweeping(place, memory=memory, patience=None)
+    await again.sweep.look()
+    assert [lost.first for lost in again.film.alarms] == [wal.at(1, 30, SIZE)]
+    memory.close()
+
+
+async def test_a_look_that_is_stopped_rests_until_asked_and_claims_nothing(
+    weed: Weed, server: str
+) -> None:
+    async with Wire(weed.port, 0.2) as wire:
+        sweeping = Sweeping(Place(wire.url, stores.BUCKET, server), memory=None, patience=OFTEN)
+        task = asyncio.create_task(sweeping.sweep.run())
+        await until(lambda: sweeping.of(Looking))
+        sweeping.sweep.stop_looking()
+        await until(lambda: sweeping.of(CannotLook))
+        assert "was stopped; r looks again" in sweeping.of(CannotLook)[-1].why
+        asked = len(wire.requests)
+        async with running(weed, server, patience=OFTEN) as (another, _):
+            await another.looks(4)  # in which time it would have looked again
+        assert len(wire.requests) == asked
+        assert not sweeping.of(Looked)
+        sweeping.sweep.look_now()
+        await sweeping.looks(1)
+        assert sweeping.film.word is Word.FOUND
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_an_error_keeps_what_is_known_and_says_since_when(weed: Weed, server: str) -> None:

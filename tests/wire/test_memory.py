@@ -39,14 +39,14 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_is_kept_is_recalled_by_another_run(path: Path) -> None:
     first = Memory(path)
-    first.keep_directories(PLACE, "pg", [row(1), row(2)])
+    first.keep_directories(PLACE, "pg", [row(1), row(2)], AT)
     first.keep_text(PLACE, "pg/base/x/backup.info", "etag", b"status=DONE")
     first.close()
     again = Memory(path)
-    assert again.directories(PLACE, "pg") == (row(1), row(2))
+    assert again.directories(PLACE, "pg") == ((row(1), AT), (row(2), AT))
     assert again.text(PLACE, "pg/base/x/backup.info", "etag") == b"status=DONE"
     again.forget_directories(PLACE, "pg", [(1, 1)])
-    assert again.directories(PLACE, "pg") == (row(2),)
+    assert again.directories(PLACE, "pg") == ((row(2), AT),)
     again.close()
 
 
@@ -61,7 +61,7 @@ def test_what_is_kept_is_recalled_by_another_run(path: Path) -> None:
 )
 def test_another_archive_is_another_memory(path: Path, place: Place, server: str) -> None:
     memory = Memory(path)
-    memory.keep_directories(PLACE, "pg", [row(1)])
+    memory.keep_directories(PLACE, "pg", [row(1)], AT)
     assert memory.directories(place, server) == ()
     memory.close()
 
@@ -78,7 +78,7 @@ def test_an_overwritten_object_is_not_recalled(path: Path) -> None:
 
 def test_the_file_is_the_users_alone(path: Path) -> None:
     memory = Memory(path)
-    memory.keep_directories(PLACE, "pg", [row(1)])
+    memory.keep_directories(PLACE, "pg", [row(1)], AT)
     for file in path.parent.iterdir():
         assert stat.S_IMODE(file.stat().st_mode) & 0o077 == 0, file.name
     memory.close()
@@ -89,8 +89,8 @@ def test_garbage_is_set_aside_and_begun_anew(path: Path) -> None:
     path.write_bytes(b"this is no database, and long enough to be looked at as one" * 100)
     memory = Memory(path)
     assert memory.directories(PLACE, "pg") == ()
-    memory.keep_directories(PLACE, "pg", [row(1)])
-    assert memory.directories(PLACE, "pg") == (row(1),)
+    memory.keep_directories(PLACE, "pg", [row(1)], AT)
+    assert memory.directories(PLACE, "pg") == ((row(1), AT),)
     assert path.with_suffix(".broken").exists()
     memory.close()
 
@@ -101,8 +101,8 @@ def test_a_schema_of_another_version_is_begun_anew(path: Path) -> None:
     other.executescript("CREATE TABLE directory (x); PRAGMA user_version = 99;")
     other.close()
     memory = Memory(path)
-    memory.keep_directories(PLACE, "pg", [row(1)])
-    assert memory.directories(PLACE, "pg") == (row(1),)
+    memory.keep_directories(PLACE, "pg", [row(1)], AT)
+    assert memory.directories(PLACE, "pg") == ((row(1), AT),)
     memory.close()
 
 
@@ -110,7 +110,7 @@ def test_a_place_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     memory = Memory(blocked / "archive.sqlite")
-    memory.keep_directories(PLACE, "pg", [row(1)])
+    memory.keep_directories(PLACE, "pg", [row(1)], AT)
     assert memory.directories(PLACE, "pg") == ()
     memory.close()
 
@@ -118,11 +118,11 @@ def test_a_place_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
 _KEEP_ON = """
 import sys
 from pathlib import Path
-from tests.wire.test_memory import PLACE, row
+from tests.wire.test_memory import AT, PLACE, row
 from tui.wire.memory import Memory
 memory = Memory(Path(sys.argv[1]))
 for log in range(1, 100_000):
-    memory.keep_directories(PLACE, "pg", [row(log)])
+    memory.keep_directories(PLACE, "pg", [row(log)], AT)
     print(log, flush=True)
 """
 
@@ -140,15 +140,15 @@ def test_what_was_kept_before_a_kill_is_there_after_it(path: Path) -> None:
     writer.stdout.close()
     memory = Memory(path)
     found = memory.directories(PLACE, "pg")
-    assert [log for _, log, _, _ in found][:20] == list(range(1, 21))
-    assert all(kept == row(kept[1]) for kept in found)
+    assert [log for (_, log, _, _), _ in found][:20] == list(range(1, 21))
+    assert all(kept == (row(kept[0][1]), AT) for kept in found)
     memory.close()
 
 
 def _keep(path: Path, logs: range) -> None:
     memory = Memory(path)
     for log in logs:
-        memory.keep_directories(PLACE, "pg", [row(log)])
+        memory.keep_directories(PLACE, "pg", [row(log)], AT)
     memory.close()
 
 

@@ -76,6 +76,7 @@ def _develop(fold: Folded, server: str, losses: frozenset[Loss]) -> Film:
         whole=None,
         trouble="",
         system_ids=frozenset(systems),
+        seal=fold.seals.get(server),
     )
 
 

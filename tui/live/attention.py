@@ -17,7 +17,8 @@ class Swept(Protocol):
     """What attention needs of a sweep; ``live.sweep.Sweep`` fits it."""
 
     def want(self, servers: Iterable[str]) -> None: ...
-    def look_now(self) -> None: ...
+    def look_now(self, *, deep: bool = False) -> None: ...
+    def stop_looking(self) -> None: ...
     async def run(self) -> None: ...
 
 
@@ -28,6 +29,8 @@ class Attention:
         self._sweep_of = sweep_of
         self._sweeps: dict[Place, tuple[Swept, asyncio.Task[None]]] = {}
         self._trouble: asyncio.Future[None] | None = None
+        self._wanted: dict[Place, set[str]] = {}
+        self._also: dict[Place, set[str]] = {}
 
     def turn_to(self, locations: Iterable[Location]) -> None:
         """Look into these locations from now on, and into no others."""
@@ -36,15 +39,30 @@ class Attention:
             wanted.setdefault(where.place, []).append(where)
         for place in self._sweeps.keys() - wanted.keys():
             self._sweeps.pop(place)[1].cancel()
+        self._wanted = {place: {where.server for where in here} for place, here in wanted.items()}
         for place, here in wanted.items():
             if place not in self._sweeps:
                 self._start(here[0])
-            self._sweeps[place][0].want({where.server for where in here})
+            self._want(place)
 
-    def look_now(self) -> None:
-        """The user asked: look again now, thoroughly."""
+    def turn_also_to(self, place: Place, server: str) -> None:
+        """The user asked to look into this server name as well, which no cluster uses."""
+        self._also.setdefault(place, set()).add(server)
+        if place in self._sweeps:
+            self._want(place)
+
+    def _want(self, place: Place) -> None:
+        self._sweeps[place][0].want(self._wanted[place] | self._also.get(place, set()))
+
+    def look_now(self, *, deep: bool = False) -> None:
+        """The user asked: look again now, thoroughly; ``deep``: and take nothing on trust."""
         for sweep, _ in self._sweeps.values():
-            sweep.look_now()
+            sweep.look_now(deep=deep)
+
+    def stop_looking(self) -> None:
+        """The user had enough of the looks that are under way."""
+        for sweep, _ in self._sweeps.values():
+            sweep.stop_looking()
 
     async def run(self) -> None:
         """Hold the sweeps until cancelled; a mistake in one of them is raised here."""

@@ -12,6 +12,7 @@ from tui.barman.catalog import Catalog
 from tui.barman.continuity import Infos
 from tui.barman.path import Histories, Loss
 from tui.barman.s3 import Requests, Rule, Untold, Uploads
+from tui.barman.seals import Seal
 from tui.cnpg.backup import Backup
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.instance import InstanceStatus
@@ -140,6 +141,8 @@ class Folded:
     """By server, the timeline histories read so far."""
     standalone: Mapping[str, frozenset[str]]
     """By server, the base backups kept with ``--target standalone``."""
+    seals: Mapping[str, Seal]
+    """By server, the full WAL folders that the last look took on trust, and since when."""
     at: datetime
 
 
@@ -182,11 +185,12 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class CannotLook:
-    """The store does not let us look. What is shown was true at ``heard`` (None: never looked)."""
+    """The store does not let us look, or the user stopped a look. What is shown was true at ``heard``
+    (None: never looked)."""
 
     heard: datetime | None
     retry_at: datetime | None
-    """None: not before the user asks (the keys are not accepted)."""
+    """None: not before the user asks."""
     why: str
     identity: str
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from tui.barman import catalog, compression, history, info, timelines, wal
+from tui.barman import catalog, compression, history, info, seals, timelines, wal
 from tui.barman.catalog import Catalog, DirectoryKey, Server
 from tui.barman.compression import Undecodable
 from tui.barman.history import History
@@ -44,6 +44,8 @@ class Known:
         self.empty: set[tuple[str, DirectoryKey]] = set()
         """Folders that were named and held nothing when they were listed, by server: stores with real
         folders (SeaweedFS) keep naming them."""
+        self._listed: dict[str, dict[DirectoryKey, datetime]] = {}
+        """When each folder was listed whole, or first seen if that was later, by server."""
         self._read: dict[str, Read] = {}
         self._desk = ThreadPoolExecutor(1, thread_name_prefix="fold")
 
@@ -94,6 +96,8 @@ class Known:
             for timeline, told in read.histories.items()
             if timeline in server.histories
         }
+        listed = self._listed.get(name, {})
+        self._listed[name] = {key: at for key, at in listed.items() if key in server.directories}
 
     def folded(self, at: datetime) -> Folded:
         """It all as a fact."""
@@ -107,6 +111,7 @@ class Known:
                 name: frozenset(id_ for id_, (_, word) in each.keeps.items() if word == _STANDALONE)
                 for name, each in read.items()
             },
+            seals={name: seal for name in self._listed if (seal := seals.of(self.trusted(name)))},
             at=at,
         )
 
@@ -116,23 +121,40 @@ class Known:
         server = self.server(name)
         return self._full(name, among, (*server.directories, *(server.unlisted or ())))
 
-    def stale(self, name: str) -> frozenset[DirectoryKey]:
-        """Folders a thorough look lists."""
-        server = self.server(name)
+    def listed_whole(self, name: str, keys: Iterable[DirectoryKey], at: datetime) -> None:
+        """All there is in these folders was seen at ``at``."""
+        self._listed.setdefault(name, {}).update(dict.fromkeys(keys, at))
+
+    def first_seen(self, name: str, keys: Iterable[DirectoryKey], at: datetime) -> None:
+        """Something of these folders was seen, and more may come: they fill from look to look."""
+        listed = self._listed.setdefault(name, {})
+        for key in keys:
+            listed.setdefault(key, at)
+
+    def trusted(self, name: str) -> dict[DirectoryKey, datetime]:
+        """Full folders, which most looks take on trust, and when each was listed."""
+        server, listed = self.server(name), self._listed.get(name, {})
         # Not counting those that are only announced: some stores name folders that are empty.
-        full = self._full(name, server.directories, server.directories)
-        return (server.unlisted or frozenset()) | (server.directories.keys() - full)
+        full = self._full(name, listed, server.directories)
+        return {key: listed[key] for key in full}
+
+    def stale(self, name: str) -> frozenset[DirectoryKey]:
+        """Folders that every thorough look lists."""
+        server = self.server(name)
+        return (server.unlisted or frozenset()) | (server.directories.keys() - self.trusted(name))
+
+    def torn(self, name: str, among: Iterable[DirectoryKey]) -> bool:
+        """Whether one of these folders, all once full, has lost a segment that retention would not
+        take: it begins with a timeline's first folder."""
+        server, size = self.server(name), self.segment_size(name)
+        left = (server.directories.keys() & set(among)) - _ends(server.directories)
+        return any(not server.directories[key].sealed(size) for key in left)
 
     def _full(
         self, name: str, among: Iterable[DirectoryKey], there: Iterable[DirectoryKey]
     ) -> frozenset[DirectoryKey]:
         server, size = self.server(name), self.segment_size(name)
-        logs: dict[int, list[int]] = {}
-        for timeline, log in there:
-            logs.setdefault(timeline, []).append(log)
-        ends = {
-            (timeline, end) for timeline, all_ in logs.items() for end in (min(all_), max(all_))
-        }
+        ends = _ends(there)
         return frozenset(
             key
             for key in among
@@ -140,6 +162,14 @@ class Known:
             and (held := server.directories.get(key)) is not None
             and held.sealed(size)
         )
+
+
+def _ends(there: Iterable[DirectoryKey]) -> set[DirectoryKey]:
+    """The first and the last folder of every timeline."""
+    logs: dict[int, list[int]] = {}
+    for timeline, log in there:
+        logs.setdefault(timeline, []).append(log)
+    return {(timeline, end) for timeline, all_ in logs.items() for end in (min(all_), max(all_))}
 
 
 _STANDALONE = "standalone"

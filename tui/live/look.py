@@ -1,22 +1,23 @@
 """One look at a place: what is there, newest first, with as few requests as can be.
 
 A thorough look names the servers, lists the folders of ``wals/`` and then every folder that may have
-changed; sealed folders are not listed again. A quick look sends three requests a server: what came
-behind the newest segments, which folders there are, and ``base/``. Both read the small files whose
-ETag is new.
+changed; full folders it takes on trust until they are due (:mod:`tui.barman.seals`), unless it is
+deep. A quick look sends three requests a server: what came behind the newest segments, which folders
+there are, and ``base/``. Both read the small files whose ETag is new.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Set
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from random import Random
 from typing import Any, Protocol, TypeVar
 
 from tui import faults
-from tui.barman import catalog, directory, wal
+from tui.barman import catalog, directory, seals, wal
 from tui.barman.catalog import Base, Catalog, DirectoryKey, Server
 from tui.barman.directory import Directory, Row
 from tui.barman.info import Unreadable
@@ -80,16 +81,18 @@ class Memory(Protocol):
     listed again.
     """
 
-    def directories(self, place: Place, server: str) -> tuple[Row, ...]:
-        """The full folders of a server."""
+    def directories(self, place: Place, server: str) -> tuple[tuple[Row, datetime], ...]:
+        """The full folders of a server, and when each was listed."""
         ...
 
-    def keep_directories(self, place: Place, server: str, rows: Iterable[Row]) -> None:
-        """Remember full folders."""
+    def keep_directories(
+        self, place: Place, server: str, rows: Iterable[Row], listed: datetime
+    ) -> None:
+        """Remember full folders, and that they were listed at this moment."""
         ...
 
     def forget_directories(self, place: Place, server: str, keys: Iterable[DirectoryKey]) -> None:
-        """Forget folders that are gone."""
+        """Forget folders that are gone, or no longer full."""
         ...
 
     def text(self, place: Place, key: str, etag: str) -> bytes | None:
@@ -114,8 +117,12 @@ class Look:
         random: Random,
         progress: Callable[[], None],
         patience: float,
+        clock: Callable[[], datetime],
+        deep: bool,
     ) -> None:
         self.objects = 0
+        self.behind = False
+        """Whether more full folders are due than one look lists again."""
         self._folders = 0
         self._done = 0
         self._bucket = bucket
@@ -125,6 +132,8 @@ class Look:
         self._random = random
         self._progress = progress
         self._patience = patience
+        self._clock = clock
+        self._deep = deep
         self._answered = False
 
     @property
@@ -158,7 +167,7 @@ class Look:
     async def quickly(self, name: str) -> None:
         """What is new of a server that has been looked into before."""
         await together(self._quick_wals(name), self._bases(name))
-        await together(self._histories(name), self._list_stale(name, only_new=True))
+        await together(self._histories(name), self._list_new(name))
         self._known.drop(name)
 
     async def _quick_wals(self, name: str) -> None:
@@ -172,7 +181,7 @@ class Look:
             gone = remembered - self._known.server(name).directories.keys()
             await self._forget(self._memory, name, gone)
         self._progress()
-        await together(self._histories(name), self._list_stale(name))
+        await together(self._histories(name), self._list_stale_and_due(name))
 
     async def _announce(self, name: str, *, first_page_only: bool = False) -> None:
         """Which folders there are.
@@ -198,24 +207,37 @@ class Look:
     def _keys(server: Server) -> set[DirectoryKey]:
         return server.directories.keys() | (server.unlisted or frozenset())
 
-    async def _list_stale(self, name: str, *, only_new: bool = False) -> None:
-        """List the folders that may have changed: the newest first and alone, then all others."""
-        server = self._known.server(name)
-        stale = (server.unlisted or frozenset()) if only_new else self._known.stale(name)
-        there = self._keys(server)
+    async def _list_new(self, name: str) -> None:
+        """List the folders of which nothing has been seen."""
+        await self._list_folders(name, self._known.server(name).unlisted or frozenset())
+
+    async def _list_stale_and_due(self, name: str) -> None:
+        """List the folders that may have changed, and of those that may not the ones that are due."""
+        trusted = self._known.trusted(name)
+        due = list(trusted) if self._deep else seals.due(trusted, self._clock())
+        again = frozenset(due if self._deep else due[: seals.MOST])
+        self.behind |= len(again) < len(due)
+        await self._list_folders(name, self._known.stale(name) | again)
+        if self._known.torn(name, again):
+            # Whoever took a segment there may have taken others: nothing is trusted any more.
+            await self._list_folders(name, self._known.trusted(name).keys() - again)
+
+    async def _list_folders(self, name: str, wanted: Set[DirectoryKey]) -> None:
+        """List these folders: the newest first and alone, then all others."""
+        there = self._keys(self._known.server(name))
         self._folders += len(there)
-        self._done += len(there) - len(stale)
-        if not stale:
+        self._done += len(there) - len(wanted)
+        if not wanted:
             return
-        newest = max(stale)
+        newest = max(wanted)
         await self._list_shard(name, Shard(f"{wal.directory_name(*newest)}/", frozenset({newest})))
         per = wal.per_directory(self._known.segment_size(name))
-        planned = shards.plan(stale - {newest}, there, per)
+        planned = shards.plan(wanted - {newest}, there, per)
         await together(*(self._list_shard(name, shard) for shard in planned))
 
     async def _list_shard(self, name: str, shard: Shard) -> None:
         below = self._known.below(name, f"wals/{shard.prefix}")
-        part = catalog.empty(self._known.place.path)
+        part, began = catalog.empty(self._known.place.path), self._clock()
         async with self._pace.slot():
             try:
                 token, reached = "", 0
@@ -237,7 +259,10 @@ class Look:
         self._known.empty |= {(name, key) for key in shard.folders - found}
         self._known.empty -= {(name, key) for key in found & shard.folders}
         self._done += len(shard.folders) - reached
-        await self._keep(name, shard.folders)
+        # The prefix may hold more folders than were wanted of it, and lists them whole.
+        seen = part.servers[name].directories.keys() if name in part.servers else frozenset()
+        self._known.listed_whole(name, seen, began)
+        await self._keep(name, seen | shard.folders, began)
         self._progress()
 
     async def _fold(self, part: Catalog, objects: Page) -> Catalog:
@@ -259,6 +284,7 @@ class Look:
         part = await self._fold(catalog.empty(self._known.place.path), seen)
         await self._known.change(known.added(part))
         fresh = part.servers.get(name) or Server(name, {}, {}, {})
+        self._known.first_seen(name, fresh.directories, self._clock())
         for key in fresh.directories.keys() - server.directories.keys():
             # It begins behind the start, so it was listed whole.
             folder = self._known.below(name, f"wals/{wal.directory_name(*key)}/")
@@ -377,28 +403,35 @@ class Look:
         if memory is None or self._known.server(name).unlisted is not None:
             return set()
 
-        def recall() -> Server:
+        def recall() -> tuple[Server, dict[DirectoryKey, datetime]]:
             held: dict[DirectoryKey, Directory] = {}
-            for row in memory.directories(self._known.place, name):
+            listed: dict[DirectoryKey, datetime] = {}
+            for row, at in memory.directories(self._known.place, name):
                 with suppress(ValueError):  # written by another version: listed again
                     held[row[0], row[1]] = directory.from_row(row)
-            return Server(name, {}, held, {})
+                    listed[row[0], row[1]] = at
+            return Server(name, {}, held, {}), listed
 
-        kept = await self._known.at_the_desk(recall)
+        kept, listed = await self._known.at_the_desk(recall)
         await self._known.change(known.remembered(name, [kept]))
+        for key, at in listed.items():
+            self._known.first_seen(name, [key], at)
         return set(kept.directories)
 
-    async def _keep(self, name: str, keys: Iterable[DirectoryKey]) -> None:
-        memory = self._memory
+    async def _keep(self, name: str, keys: Set[DirectoryKey], listed: datetime) -> None:
+        """Remember those of these folders that are full, and no longer those that are not."""
+        memory, place = self._memory, self._known.place
         if memory is None:
             return
 
         def keep() -> None:
             full = self._known.full(name, keys)
             held = self._known.server(name).directories
-            rows = [held[key].to_row() for key in full]
-            if rows:
-                memory.keep_directories(self._known.place, name, rows)
+            if full:
+                rows = [held[key].to_row() for key in full]
+                memory.keep_directories(place, name, rows, listed)
+            if keys - full:
+                memory.forget_directories(place, name, keys - full)
 
         await self._known.at_the_desk(keep)
 

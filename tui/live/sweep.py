@@ -14,6 +14,8 @@ wanted. It is constructed and run like a feed, and like one never ends by itself
     sweep.want({"pg-main", "pg-eu"})  # server names to look into; may be called again at any moment
     task = create_task(sweep.run())   # cancel it to stop, at any moment
     sweep.look_now()                  # the user asked: look again now, and thoroughly
+    sweep.look_now(deep=True)         # and list all folders anew, full ones too
+    sweep.stop_looking()              # the user had enough: rest until asked
 
 ``connect``-side, ``opening`` is ``partial(wire.credentials.open_bucket, location, order, secrets)``.
 ``Folded`` is whole each time: judge ``folded.catalog.servers[name]`` with ``folded.infos[name]``,
@@ -112,6 +114,10 @@ class Sweep:
         self._asked = asyncio.Event()
         self._insisted = True
         """The user wants to see everything anew; so does whoever starts."""
+        self._deep = False
+        """The user wants no folder to be taken on trust."""
+        self._leash: asyncio.Timeout | None = None
+        """What a running look is stopped by."""
         self._seen: set[str] = set()
         """Servers that have been looked into whole."""
         self._thinning: dict[str, float] = {}
@@ -132,10 +138,15 @@ class Sweep:
             self._asked.set()
         self._wanted = wanted
 
-    def look_now(self) -> None:
-        """Look again now, also at what a quick look leaves out."""
-        self._insisted = True
+    def look_now(self, *, deep: bool = False) -> None:
+        """Look again now, also at what a quick look leaves out; ``deep``: take nothing on trust."""
+        self._insisted, self._deep = True, self._deep or deep
         self._asked.set()
+
+    def stop_looking(self) -> None:
+        """End a look that is under way; the next one is when the user asks for it."""
+        if self._leash is not None and self._look is not None:
+            self._leash.reschedule(asyncio.get_running_loop().time())
 
     async def run(self) -> None:
         """Look and tell, until cancelled."""
@@ -143,8 +154,10 @@ class Sweep:
             while True:
                 self._asked.clear()
                 try:
-                    await self._look_once()
-                    await self._wait(self._interval * self._random.uniform(0.8, 1.2))
+                    if await self._stopped():
+                        await self._asked.wait()
+                    else:
+                        await self._wait(self._interval * self._random.uniform(0.8, 1.2))
                 except faults.Fault as fault:
                     await self._recover(fault)
                 except Exception as bug:  # noqa: BLE001
@@ -157,9 +170,26 @@ class Sweep:
             await self._let_go()
             self._known.close()
 
-    async def look(self) -> Requests:
+    async def _stopped(self) -> bool:
+        """Look once; whether the user stopped it."""
+        try:
+            async with asyncio.timeout(None) as leash:
+                self._leash = leash
+                await self._look_once()
+        except TimeoutError:
+            if not leash.expired():
+                raise
+            self._report(self._known.folded(self._clock()))
+            why = "the look was stopped; r looks again"
+            self._move(CannotLook(self._heard, None, why, self._identity))
+            return True
+        finally:
+            self._leash = None
+        return False
+
+    async def look(self, *, deep: bool = False) -> Requests:
         """Look once, thoroughly, and tell; for whoever does not :meth:`run`. Raises ``faults.Fault``."""
-        self._insisted = True
+        self._insisted, self._deep = True, deep
         try:
             return await self._look_once(describe=False)
         finally:
@@ -171,6 +201,7 @@ class Sweep:
         bucket = await self._opened()
         loop = asyncio.get_running_loop()
         insisted, self._insisted = self._insisted, False
+        deep, self._deep = self._deep, False
         thorough = insisted or loop.time() - self._thorough_at >= self._patience.thorough
         before, servers = bucket.requests, dict(self._known.catalog.servers)
         look = Look(
@@ -181,24 +212,26 @@ class Sweep:
             random=self._random,
             progress=self._progress,
             patience=self._patience.again,
+            clock=self._clock,
+            deep=deep,
         )
         self._look = look if thorough or self._wanted - self._seen else None
         self._progress()
         try:
             await self._work(look, thorough=thorough)
         except BaseException:
-            self._insisted = self._insisted or insisted
+            self._insisted, self._deep = self._insisted or insisted, self._deep or deep
             raise
         finally:
             self._silence()
             self._look = None
         if thorough:
-            self._thorough_at = loop.time()
+            self._thorough_at = float("-inf") if look.behind else loop.time()
         self._heard, self._failures, self._renewed = self._clock(), 0, False
         changed, thinner = await self._known.at_the_desk(lambda: self._compared(servers))
         until = loop.time() + self._patience.thinning
         self._thinning |= dict.fromkeys(thinner, until)
-        if changed or insisted:
+        if changed or thorough:
             self._report(self._known.folded(self._heard))
         self._interval = self._next_interval(changed=changed)
         spent = bucket.requests - before

@@ -14,7 +14,7 @@ from tui.barman.info import Info
 from tui.live.changes import CannotLook
 from tui.live.estate import Delta, Estate
 from tui.panes import bucket_words, shelf
-from tui.panes.intents import AcknowledgeWanted, BaseWanted, LookRequested
+from tui.panes.intents import AcknowledgeWanted, BaseWanted, LookRequested, LookStopped
 from tui.panes.pane import Clock, Pane
 from tui.panes.shelf import Line, LineKey
 from tui.verdict import growth
@@ -57,6 +57,8 @@ class BucketPane(Pane):
         Binding("escape", "back", "clear the filter", show=False, id="bucket.back"),
         Binding("c", "copy", "copy s3:// URL", id="bucket.copy"),
         Binding("r", "look", "look now", id="bucket.look"),
+        Binding("L", "look_deep", "list full WAL folders anew", show=False, id="bucket.deep"),
+        Binding("x", "stop", "stop looking", show=False, id="bucket.stop"),
     ]
 
     def __init__(self, estate: Estate, clock: Clock, *, pane_id: str) -> None:
@@ -258,3 +260,9 @@ class BucketPane(Pane):
 
     def action_look(self) -> None:
         self.post_message(LookRequested())
+
+    def action_look_deep(self) -> None:
+        self.post_message(LookRequested(deep=True))
+
+    def action_stop(self) -> None:
+        self.post_message(LookStopped())

@@ -102,7 +102,24 @@ class BaseWanted(Message):
 
 
 class LookRequested(Message):
-    """Look into the buckets again now, thoroughly."""
+    """Look into the buckets again now, thoroughly; ``deep``: and list full WAL folders anew."""
+
+    def __init__(self, *, deep: bool = False) -> None:
+        super().__init__()
+        self.deep = deep
+
+
+class LookIntoRequested(Message):
+    """Look into a server name that no cluster uses."""
+
+    def __init__(self, place: Place, server: str) -> None:
+        super().__init__()
+        self.place = place
+        self.server = server
+
+
+class LookStopped(Message):
+    """The user had enough of the looks that are under way."""
 
 
 class AcknowledgeWanted(Message):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui import words
+from tui.barman import seals
 from tui.barman.path import Word
 from tui.cnpg import backup
 from tui.cnpg.cluster import Cluster
@@ -97,6 +98,9 @@ def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
     if isinstance(film.window, Window):
         said += f", restorable from {words.moment(film.window.since, now)}"
     yield Evidence("bucket", said, film.at)
+    if film.seal is not None and now - film.seal.since > 2 * seals.TRUST:
+        ago = words.ago(film.seal.since, now)
+        yield Evidence("bucket", f"full WAL folders were last listed {ago} ago")
     if film.trouble:
         yield Evidence("bucket", f"seen {words.ago(film.at, now)} ago; now: {film.trouble}")
 

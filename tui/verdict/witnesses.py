@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tui.barman.catalog import Server
 from tui.barman.continuity import Continuity
+from tui.barman.seals import Seal
 from tui.cnpg.backup import Backup
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.instance import InstanceStatus
@@ -46,6 +47,8 @@ class Film:
     """``systemid`` of the base backups: more than one, or another than the cluster's, is a clash."""
     shared_with: tuple[Key, ...] = ()
     """Other clusters that use the same place and server name."""
+    seal: Seal | None = None
+    """The full WAL folders that the last look took on trust."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,13 +33,13 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
 """``user_version`` of the schema; a file of any other version is begun anew."""
 
 _SCHEMA = f"""
 CREATE TABLE directory (
   place TEXT NOT NULL, server TEXT NOT NULL, timeline INTEGER NOT NULL, log INTEGER NOT NULL,
-  layout TEXT NOT NULL, columns BLOB NOT NULL,
+  layout TEXT NOT NULL, columns BLOB NOT NULL, listed INTEGER NOT NULL,
   PRIMARY KEY (place, server, timeline, log)
 ) WITHOUT ROWID;
 CREATE TABLE text (
@@ -67,33 +67,34 @@ class Memory:
             self._connection.close()
             self._connection = None
 
-    def directories(self, place: Place, server: str) -> tuple[Row, ...]:
-        """The full folders of a server."""
+    def directories(self, place: Place, server: str) -> tuple[tuple[Row, datetime], ...]:
+        """The full folders of a server, and when each was listed."""
 
-        def recall(connection: sqlite3.Connection) -> tuple[Row, ...]:
+        def recall(connection: sqlite3.Connection) -> tuple[tuple[Row, datetime], ...]:
             rows = connection.execute(
-                "SELECT timeline, log, layout, columns FROM directory WHERE place = ? AND server = ?",
+                "SELECT timeline, log, layout, columns, listed FROM directory "
+                "WHERE place = ? AND server = ?",
                 (_name(place), server),
             )
-            return tuple(
-                (timeline, log, layout, columns) for timeline, log, layout, columns in rows
-            )
+            return tuple((tuple(row), datetime.fromtimestamp(at, UTC)) for *row, at in rows)
 
         return self._try(recall, ())
 
-    def keep_directories(self, place: Place, server: str, rows: Iterable[Row]) -> None:
-        """Remember full folders."""
+    def keep_directories(
+        self, place: Place, server: str, rows: Iterable[Row], listed: datetime
+    ) -> None:
+        """Remember full folders, and that they were listed at this moment."""
 
         def keep(connection: sqlite3.Connection) -> None:
             connection.executemany(
-                "INSERT OR REPLACE INTO directory VALUES (?, ?, ?, ?, ?, ?)",
-                [(_name(place), server, *row) for row in rows],
+                "INSERT OR REPLACE INTO directory VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(_name(place), server, *row, int(listed.timestamp())) for row in rows],
             )
 
         self._try(keep, None)
 
     def forget_directories(self, place: Place, server: str, keys: Iterable[DirectoryKey]) -> None:
-        """Forget folders that are gone."""
+        """Forget folders that are gone, or no longer full."""
 
         def forget(connection: sqlite3.Connection) -> None:
             connection.executemany(
