@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _report_parser(commands)
     _check_parser(commands)
+    _backup_parser(commands)
     _archive_parser(commands)
     _cron_parser(commands)
     _lint_parser(commands)
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _where(parser: argparse.ArgumentParser) -> None:
+def _where(parser: argparse.ArgumentParser, *, everywhere: bool = True) -> None:
     where = parser.add_argument_group("which cluster (as kubectl)")
     where.add_argument(
         "--kubeconfig", metavar="FILE", help="instead of $KUBECONFIG or ~/.kube/config"
@@ -67,7 +68,10 @@ def _where(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "-n", "--namespace", metavar="NAME", help="instead of the context's namespace"
     )
-    where.add_argument("-A", "--all-namespaces", action="store_true", help="every namespace")
+    if everywhere:
+        where.add_argument("-A", "--all-namespaces", action="store_true", help="every namespace")
+    else:
+        parser.set_defaults(all_namespaces=False)
 
 
 def _look(parser: argparse.ArgumentParser) -> None:
@@ -113,6 +117,48 @@ def _check_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.set_defaults(command=_check)
 
 
+def _backup_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "backup",
+        help="back up a cluster now; with --wait, prove that it can be restored",
+        description="Exit codes: 0 created (with --wait: completed, and all it needs is in the "
+        "bucket), 1 completed, but data or WAL is not in the bucket, 2 no backup: refused or failed, "
+        "3 not known: the time is over, the bucket cannot be looked at, or an answer was lost.",
+    )
+    parser.add_argument("cluster", metavar="CLUSTER")
+    parser.add_argument(
+        "--target",
+        choices=("primary", "prefer-standby"),
+        default="",
+        help="where it runs, instead of as the Cluster says",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="let the server check it, create nothing"
+    )
+    parser.add_argument(
+        "--wait", action="store_true", help="follow it to its end, then look into the bucket"
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="DURATION",
+        type=_duration,
+        help="with --wait: how long at most, 30s, 10m, 1h30m; 0 is without end (0)",
+    )
+    _keys(parser)
+    _where(parser, everywhere=False)
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    parser.set_defaults(command=_backup)
+
+
+def _duration(text: str) -> timedelta:
+    from tui import backup_report  # late: only where a duration is given
+
+    try:
+        return backup_report.duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _archive_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "archive",
@@ -139,9 +185,21 @@ def _keys(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--s3-credentials",
         metavar="ORDER",
+        type=_credentials,
         default=S3_CREDENTIALS,
         help="where to look for keys, in order: secret, environment, profile:NAME (%(default)s)",
     )
+
+
+def _credentials(text: str) -> str:
+    if text != S3_CREDENTIALS:
+        from tui.wire import credentials  # late: it takes a third of a second
+
+        try:
+            credentials.order(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _operator_zone(parser: argparse._ActionsContainer) -> None:
@@ -258,11 +316,7 @@ def _archive(options: argparse.Namespace) -> int:
     from tui.wire import credentials
     from tui.wire.kubeconfig import Where
 
-    try:
-        sources = credentials.order(options.s3_credentials)
-    except ValueError as error:
-        print(f"cnpg-tui: --s3-credentials: {error}", file=sys.stderr)
-        return archive_report.CANNOT_LOOK
+    sources = credentials.order(options.s3_credentials)
     where = Where(options.kubeconfig, options.context, options.namespace, options.all_namespaces)
     request = archive_report.Request(options.target, options.endpoint_url, where, sources)
     return archive_report.run(
@@ -320,6 +374,30 @@ def _check(options: argparse.Namespace) -> int:
         write=print,
         complain=lambda text: print(text, file=sys.stderr),
         deadline=options.deadline,
+    )
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from tui import backup_report  # late: asyncio and the readers cost more than --help
+
+    request = backup_report.Request(
+        options.cluster,
+        target=options.target,
+        dry_run=options.dry_run,
+        wait=options.wait,
+        timeout=options.timeout,
+    )
+    try:
+        backup_report.check(request)
+    except ValueError as error:
+        print(f"cnpg-tui: {error}", file=sys.stderr)
+        return EXIT_REFUSED
+    return backup_report.run(
+        _flags(options),
+        request,
+        output=options.output,
+        write=print,
+        complain=lambda text: print(text, file=sys.stderr),
     )
 
 

@@ -169,6 +169,15 @@ class Connection:
         bucket: Bucket = await credentials.open_bucket(where, sources, self._kube)
         return bucket
 
+    @asynccontextmanager
+    async def bucket(self, where: Location) -> AsyncIterator[Bucket]:
+        """A store opened for a few requests, apart from the sweeps. Raises ``faults.Fault``."""
+        opened = await self._open_bucket(where)
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
     async def look_for_namespace(self) -> None:
         """Raise ``faults.Misconfigured`` if the server says that the namespace does not exist."""
         try:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from tui import connect
 from tui.cnpg.cluster import Cluster
@@ -20,6 +22,8 @@ from tui.live.changes import CannotLook, Change, Looked, Starting
 from tui.live.estate import KINDS, Estate
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +59,71 @@ async def watch_until_told(
     lists_only: bool = False,
 ) -> Gathered:
     """The same over a wire that is open already."""
-    estate, told = Estate(), asyncio.Event()
 
-    def report(change: Change) -> None:
-        delta = estate.apply(change)
-        if delta.kind in (CLUSTERS, OBJECT_STORES) and not lists_only:
-            wanted = _wanted(estate, names)
-            located = [estate.locations.get(cluster.key) for cluster in wanted]
-            places = [where for where in located if isinstance(where, Location)]
-            for trouble in wire.attend(wanted, places):
-                _log.warning("%s", trouble)
-        if _lists_told(estate) and (lists_only or _all_known(estate, names)):
-            told.set()
+    def told(estate: Estate) -> bool | None:
+        return (_lists_told(estate) and (lists_only or _all_known(estate, names))) or None
 
-    running = asyncio.create_task(wire.run(report))
-    waiting = asyncio.create_task(told.wait())
-    try:
-        done, _ = await asyncio.wait(
-            {running, waiting}, timeout=deadline, return_when=asyncio.FIRST_COMPLETED
-        )
-        if running in done:
-            running.result()  # it ends only to say what is wrong
-    finally:
-        for task in (running, waiting):
-            task.cancel()
-        await asyncio.gather(running, waiting, return_exceptions=True)
-    if not told.is_set():
+    async with Onlooker(wire, names=names, lists_only=lists_only) as onlooker:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(deadline):
+                await onlooker.until(told)
+    estate = onlooker.estate
+    complete = told(estate) is not None
+    if not complete:
         _log.warning("not everything was told within %s s", deadline)
     now = datetime.now(UTC)
     estate.judge([cluster.key for cluster in _wanted(estate, names)], now)
-    return Gathered(estate, now, told.is_set())
+    return Gathered(estate, now, complete)
+
+
+class Onlooker:
+    """What is known, kept up to date while in its context.
+
+    The feeds run, and the inspection and the sweeps of these clusters unless ``lists_only``.
+    """
+
+    def __init__(
+        self, wire: connect.Connection, *, names: Collection[str] = (), lists_only: bool = False
+    ) -> None:
+        self.estate = Estate()
+        self._wire = wire
+        self._names = names
+        self._lists_only = lists_only
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Onlooker:
+        self._running = asyncio.create_task(self._wire.run(self._report))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+
+    async def until(self, answer: Callable[[Estate], T | None]) -> T:
+        """What ``answer`` gives once that is not None; it is asked at every change.
+
+        Raises what ends the connection by itself (``faults.Misconfigured``).
+        """
+        while (found := answer(self.estate)) is None:
+            self._news.clear()
+            news = asyncio.create_task(self._news.wait())
+            try:
+                await asyncio.wait({self._running, news}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                news.cancel()
+            if self._running.done():
+                self._running.result()  # it ends only to say what is wrong
+        return found
+
+    def _report(self, change: Change) -> None:
+        delta = self.estate.apply(change)
+        if delta.kind in (CLUSTERS, OBJECT_STORES) and not self._lists_only:
+            wanted = _wanted(self.estate, self._names)
+            located = [self.estate.locations.get(cluster.key) for cluster in wanted]
+            places = [where for where in located if isinstance(where, Location)]
+            for trouble in self._wire.attend(wanted, places):
+                _log.warning("%s", trouble)
+        self._news.set()
 
 
 def _wanted(estate: Estate, names: Collection[str]) -> list[Cluster]:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 TRIES = 4
 """How often a request is sent before the look is given up."""
 
-_SMALL = 1 << 18
+SMALL = 1 << 18
 """Bytes a backup.info or a history may have in the store."""
 
 
@@ -357,7 +357,7 @@ class Look:
             if kept is not None:
                 return kept
         async with self._pace.slot():
-            content = await self._send(partial(self._bucket.get, key, at_most=_SMALL))
+            content = await self._send(partial(self._bucket.get, key, at_most=SMALL))
         if memory is not None:
             await self._known.at_the_desk(lambda: memory.keep_text(place, key, seen.etag, content))
         return content

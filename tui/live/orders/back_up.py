@@ -68,7 +68,7 @@ def back_up_now(
     chosen = method if method in possible else possible[0]
     key = Key(cluster_key.namespace, f"{cluster.key.name}-{now.astimezone(UTC):%Y%m%d%H%M%S}")
     if estate.backup(key):
-        return Refusal(f"Backup {key} exists already: wait a second and press b again")
+        return Refusal(f"Backup {key} exists already: wait a second and try again")
     plugin = cluster.backup_plugin.name if cluster.backup_plugin else ""
     document = backup.document(key, cluster.key.name, chosen, plugin=plugin, target=target)
     return BackUpNow(

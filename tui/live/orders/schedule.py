@@ -100,7 +100,7 @@ def run_now(
     """
     key = Key(found.key.namespace, f"{found.key.name}-{now.astimezone(UTC):%Y%m%d%H%M%S}-by-hand")
     if estate.backup(key):
-        return Refusal(f"Backup {key} exists already: wait a second and press b again")
+        return Refusal(f"Backup {key} exists already: wait a second and try again")
     document = schedule.backup_now(found, key)
     cluster = estate.cluster(found.cluster_key)
     warnings = (
