@@ -400,7 +400,8 @@ class Feed:
         self._asked.clear()
         self._say(state)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._asked.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
         if self._asked.is_set():
             self._failures = 0
         return self._asked.is_set()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping, Set
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -121,10 +121,10 @@ class Inspection:
             self._asked.clear()
             await self._round()
             wait = self._patience.interval * self._random.uniform(0.8, 1.2)
-            try:
-                await asyncio.wait_for(self._asked.wait(), wait)
-            except TimeoutError:
-                continue
+            # asyncio.wait_for would lose a cancellation that comes together with the wish to look.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._asked.wait()
 
     async def _round(self) -> None:
         if not self._primaries:

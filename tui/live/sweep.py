@@ -281,7 +281,8 @@ class Sweep:
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._asked.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._asked.wait()
 
     async def _recover(self, fault: faults.Fault) -> None:
         """Tell what is known, and why no more; wait as long as the fault asks for."""

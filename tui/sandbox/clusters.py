@@ -286,7 +286,8 @@ class Instances:
 
     async def _rest(self, longest: timedelta) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._postgres.news.wait(), self._pace.seconds(longest))
+            async with asyncio.timeout(self._pace.seconds(longest)):
+                await self._postgres.news.wait()
 
     async def _archive_one(self, name: str) -> bool:
         """Run archive_command on one file, and let the condition tell."""

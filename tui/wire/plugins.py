@@ -63,7 +63,8 @@ async def ask(plugin: Plugin, patience: float = PATIENCE) -> Proof:
         )
     process = await _start(plugin)
     try:
-        out, err = await asyncio.wait_for(process.communicate(), patience)
+        async with asyncio.timeout(patience):
+            out, err = await process.communicate()
     except TimeoutError:
         raise Misconfigured(
             f"the credential plugin {plugin.command} of user {plugin.user} gave no answer in "
