@@ -16,7 +16,9 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual import on, work
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
@@ -50,6 +52,7 @@ from tui.panes.schedule_editor import ScheduleEditor
 from tui.panes.schedules import SchedulesPane
 from tui.panes.triage import TriageScreen
 from tui.widgets.confirm import ConfirmScreen
+from tui.widgets.glass import Glass
 from tui.widgets.header_line import HeaderLine
 from tui.widgets.help import HelpScreen
 from tui.widgets.prompt import Prompt
@@ -87,6 +90,7 @@ class CnpgTui(App[None]):
         Binding("3", "pane('schedules')", "schedules", show=False, id="app.schedules"),
         Binding("4", "pane('bucket')", "bucket", show=False, id="app.bucket"),
         Binding("R", "retry", "ask again now", show=False, id="app.retry"),
+        Binding("ctrl+l", "redraw", "draw the screen anew", show=False, id="app.redraw"),
         Binding("question_mark", "help", "help", key_display="?", id="app.help"),
         Binding("q", "quit", "quit", id="app.quit"),
         Binding("ctrl+q,ctrl+c", "quit", "quit", show=False, priority=True, id="app.quit_now"),
@@ -136,6 +140,7 @@ class CnpgTui(App[None]):
         self.bucket = BucketPane(self.estate, clock, pane_id="bucket")
         self.panes: tuple[Pane, ...] = (self.clusters, self.backups, self.schedules, self.bucket)
         self.news = Static(id="news", markup=False)
+        self.glass = Glass()
 
     # -- first frame, then the wire ------------------------------------------------------------
 
@@ -150,10 +155,15 @@ class CnpgTui(App[None]):
     def on_mount(self) -> None:
         for number in (signal.SIGHUP, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._leave, number)
+        self.app_resume_signal.subscribe(self, lambda _: self.glass.forget())
         self.action_pane("clusters")
         self._header()
         self.set_interval(HEARTBEAT, self._heartbeat)
         self.call_after_refresh(self._start)
+
+    def on_resize(self) -> None:
+        """What a terminal shows once its size has changed is its own affair."""
+        self.glass.forget()
 
     def _start(self) -> None:
         self._connecting = self._connect()
@@ -162,7 +172,8 @@ class CnpgTui(App[None]):
         """Wait for the connections to be closed: their worker has been told to stop by now."""
         if self._connecting is not None:
             with suppress(WorkerError, TimeoutError):
-                await asyncio.wait_for(self._connecting.wait(), FAREWELL)
+                async with asyncio.timeout(FAREWELL):
+                    await self._connecting.wait()
 
     @work(exclusive=True, group="wire")
     async def _connect(self) -> None:
@@ -187,6 +198,20 @@ class CnpgTui(App[None]):
         name = type(self._exception).__name__
         self.last_words = f"cnpg-tui stopped because of a mistake of its own ({name}).{where}"
         self.panic()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Textual's one way to the terminal: of an update send what does not stand there already."""
+        if isinstance(renderable, LayoutUpdate | ChopsUpdate) and self._draws:
+            # Written by its render_segments, as every CompositorUpdate.
+            difference = self.glass.difference(renderable, self.size)
+            super()._display(screen, difference)  # type: ignore[arg-type]
+        else:
+            super()._display(screen, renderable)
+
+    @property
+    def _draws(self) -> bool:
+        """Whether what is displayed now reaches the terminal (as Textual's ``_display`` has it)."""
+        return self._running and not (self._closed or self.is_headless or self._batch_count)
 
     # -- facts come in -------------------------------------------------------------------------
 
@@ -409,6 +434,11 @@ class CnpgTui(App[None]):
             self.wire.retry()
         if self.rights is not None:
             self.rights.ask_again()
+
+    def action_redraw(self) -> None:
+        """Something else wrote on the terminal: send the whole screen again."""
+        self.glass.forget()
+        self.screen.refresh()
 
     def action_help(self) -> None:
         """All keys that work where the focus is."""

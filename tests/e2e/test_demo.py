@@ -91,3 +91,31 @@ def test_nothing_is_sent_while_nothing_changes(app: Start, served: Served) -> No
     sent = b"".join(terminal.pump(0.1) for _ in range(40))
     # The minute of the clock may turn once in these seconds, and an age that is told in minutes.
     assert len(sent) < 400, sent
+
+
+def test_the_terminal_shows_what_a_whole_repaint_would(app: Start, served: Served) -> None:
+    served.seed(a_cluster("pg"), a_cluster("pg-audit"), a_backup("pg-1", **completed()))
+    terminal = app()
+    terminal.until("> pg", "live")
+    for key, wanted in (
+        ("j", "> pg-audit"),
+        ("t", "Triage"),
+        ("\x1b", "> pg-audit"),
+        ("?", "Keys"),
+        ("\x1b", "> pg-audit"),
+        ("2", "> pg-1"),
+        ("\r", "status.phase"),
+        ("\x1b", "> pg-1"),
+        ("3", "No ScheduledBackup"),
+        ("4", "Bucket"),
+        ("1", "> pg-audit"),
+    ):
+        terminal.press(key)
+        terminal.until(wanted)
+    terminal.quiet(0.5)
+    before = [dict(terminal.screen.buffer[y]) for y in range(terminal.screen.lines)]
+    sent = len(terminal.sent)
+    terminal.press("\x0c")
+    terminal.until(lambda there: len(there.sent) > sent + 1920)
+    terminal.quiet(0.5)
+    assert [dict(terminal.screen.buffer[y]) for y in range(terminal.screen.lines)] == before
