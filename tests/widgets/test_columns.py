@@ -18,7 +18,9 @@ ERROR = Column("ERROR", flexible=True, min_width=8, rank=2)
         pytest.param(
             [NAME, AGE], [14, 3], 40, (14, 6), id="a fitted column is as wide as it needs"
         ),
-        pytest.param([NAME, AGE], [4, 3], 40, (10, 6), id="but never below its minimum"),
+        pytest.param(
+            [NAME, AGE], [4, 3], 40, (4, 6), id="and no wider, whatever it may ask of others"
+        ),
         pytest.param([METHOD], [2], 40, (6,), id="a title is never shortened while there is room"),
         pytest.param([Column("N", max_width=5)], [30], 40, (5,), id="nor wider than its maximum"),
         pytest.param([NAME, ERROR], [10, 3], 40, (10, 28), id="the flexible one takes the rest"),

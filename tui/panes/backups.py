@@ -64,12 +64,13 @@ class BackupsPane(TablePane):
     EMPTY = "No Backup here yet. b takes one of the cluster under the cursor."
     STEADY = True
     COLUMNS = (
-        Column("NAME", min_width=16, max_width=40),
+        # Of the names of a schedule's Backups the last digits alone differ.
+        Column("NAME", min_width=28, max_width=40),
         Column("AGE", max_width=9, rank=1),
-        Column("CLUSTER", min_width=7, max_width=20, rank=2),
+        Column("CLUSTER", min_width=7, max_width=20, rank=3),
         Column("METHOD", max_width=17, rank=4),
         Column("PHASE", max_width=12),
-        Column("ERROR", flexible=True, min_width=7, rank=3),
+        Column("ERROR", flexible=True, min_width=7, rank=2),
     )
     assert tuple(column.title for column in COLUMNS) == printed.COLUMNS
 

@@ -99,11 +99,12 @@ class TablePane(Pane):
             self.tell()
         if not delta.events:
             return
+        was_empty = not self.table.row_count
         if self._moves_rows(delta):
             self.relist()
         keys = [event.subject.key for event in delta.events]
         self.table.refresh_keys(keys)
-        for key in keys:
+        for key in keys if not was_empty else ():  # a list that arrives is no change
             self.table.flash(key)
 
     def tick(self) -> None:

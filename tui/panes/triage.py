@@ -50,7 +50,7 @@ class TriageScreen(Screen[None]):
         self.clock = clock
         self.title_line = Static(classes="pane-title", markup=False)
         columns = (
-            Column("RUNG", min_width=21, max_width=23),
+            Column("RUNG", max_width=23),
             Column("WHAT WAS SEEN", flexible=True, min_width=20),
         )
         self.table = _Ladder(columns, self._cells, empty="Not judged yet.")

@@ -27,7 +27,7 @@ class Column:
     width: int | None = None
     """A fixed width; None fits the title and the content."""
     min_width: int = 0
-    """What it asks for before others are left out; never less while there is room."""
+    """Below this others are left out first; narrower only where its content is, or no room at all."""
     max_width: int | None = None
     align: Literal["left", "right"] = "left"
     flexible: bool = False
@@ -43,7 +43,7 @@ class Column:
         """The width asked for when the widest cell measures ``content``."""
         if self.width is not None:
             return self.width
-        needed = max(self.min_width, cell_len(self.title), 0 if self.flexible else content)
+        needed = max(cell_len(self.title), self.min_width if self.flexible else content)
         return needed if self.max_width is None else min(needed, self.max_width)
 
 
