@@ -28,7 +28,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 from textual.worker import Worker, WorkerError
 
-from tui import connect, faults, themes
+from tui import bundling, connect, faults, themes
 from tui.cnpg.backup import Method
 from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES, Key
 from tui.live.changes import Change
@@ -357,6 +357,26 @@ class CnpgTui(App[None]):
     @on(intents.TriageWanted)
     def _triage(self, event: intents.TriageWanted) -> None:
         self.push_screen(TriageScreen(self.estate, event.cluster, self.clock))
+
+    @on(intents.BundleWanted)
+    @work(exclusive=True, group="bundle")
+    async def _bundle(self, event: intents.BundleWanted) -> None:
+        question = f"Into which folder with the evidence of {event.cluster.name}? enter writes it"
+        folder = await self.push_screen_wait(Prompt(question, "a folder", value=bundling.here()))
+        if not folder:
+            return
+        if self.wire is None:
+            self._say("Not connected yet: there is no evidence to write", "warning")
+            return
+        try:
+            path = await bundling.written(
+                self.estate, event.cluster, self.wire, self.clock(), folder
+            )
+        except (faults.Fault, OSError) as why:
+            self._say(f"no evidence was written: {bundling.reason(why)}", "error")
+        else:
+            log.info("evidence of %s: %s", event.cluster, path)
+            self._say(f"The evidence is in {path}", "information")
 
     @on(intents.DetailsWanted)
     def _details(self, event: intents.DetailsWanted) -> None:

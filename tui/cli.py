@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _report_parser(commands)
     _check_parser(commands)
     _backup_parser(commands)
+    _bundle_parser(commands)
     _archive_parser(commands)
     _cron_parser(commands)
     _lint_parser(commands)
@@ -148,6 +149,21 @@ def _backup_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     _where(parser, everywhere=False)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.set_defaults(command=_backup)
+
+
+def _bundle_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "bundle",
+        help="all evidence about a cluster in one file, without secrets, for a ticket",
+        description="Prints the file's path. Exit codes: 0 written, 3 not known or not written.",
+    )
+    parser.add_argument("cluster", metavar="CLUSTER")
+    parser.add_argument(
+        "--folder", metavar="FOLDER|-", default=".", help="where to; - prints it (%(default)s)"
+    )
+    _keys(parser)
+    _where(parser, everywhere=False)
+    parser.set_defaults(command=_bundle)
 
 
 def _duration(text: str) -> timedelta:
@@ -396,6 +412,18 @@ def _backup(options: argparse.Namespace) -> int:
         _flags(options),
         request,
         output=options.output,
+        write=print,
+        complain=lambda text: print(text, file=sys.stderr),
+    )
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    from tui import bundle_report  # late: asyncio and the readers cost more than --help
+
+    return bundle_report.run(
+        _flags(options),
+        options.cluster,
+        options.folder,
         write=print,
         complain=lambda text: print(text, file=sys.stderr),
     )

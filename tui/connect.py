@@ -31,9 +31,8 @@ from tui.cnpg.manifest import (
     SCHEDULED_BACKUPS,
     Key,
     Kind,
-    Manifest,
-    Odd,
 )
+from tui.live import papers
 from tui.live.attention import Attention
 from tui.live.changes import Change, LossesKnown
 from tui.live.feeds import Feed
@@ -41,6 +40,7 @@ from tui.live.inspection import Inspection
 from tui.live.look import Bucket
 from tui.live.orders.order import Port
 from tui.live.sweep import Sweep
+from tui.verdict.bundle import Papers
 from tui.wire.memory import Acknowledged, Losses, Memory
 
 if TYPE_CHECKING:
@@ -211,12 +211,15 @@ class Connection:
         """The Kubernetes Events about an object, newest last. Raises ``faults.Fault``."""
         selector = f"involvedObject.uid={uid}" if uid else f"involvedObject.name={key.name}"
         found = [
-            _happening(item)
+            item
             async for page in self._kube.list(EVENTS, key.namespace, field_selector=selector)
             for item in page.items
         ]
-        epoch = datetime.min.replace(tzinfo=UTC)
-        return tuple(sorted(found, key=lambda item: item.last or epoch))
+        return happening.listed(found)
+
+    async def papers(self, want: papers.Wanted) -> Papers:
+        """What the evidence bundle of a cluster holds besides what is known."""
+        return await papers.fetch(self._kube, want)
 
 
 Opener = Callable[[Flags], AbstractAsyncContextManager[Connection]]
@@ -243,14 +246,6 @@ async def open_wire(flags: Flags) -> AsyncIterator[Connection]:
         await gateway.close()
         if memory is not None:
             memory.close()
-
-
-def _happening(source: Manifest) -> Happening:
-    """An odd Event is told as what it is: it must not hide the others."""
-    try:
-        return happening.read(source)
-    except Odd as odd:
-        return Happening("", "unreadable", str(odd), "", None, 1)
 
 
 def _utc_now() -> datetime:

@@ -6,8 +6,9 @@ manager says ``Failed`` with type Normal, so nothing is filtered by type.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from tui.cnpg import manifest
 from tui.cnpg.manifest import Manifest
@@ -23,10 +24,13 @@ class Happening:
     component: str
     last: datetime | None
     count: int
+    about: str = ""
+    """The object, ``Backup pg-1``."""
 
 
 def read(source: Manifest) -> Happening:
     """Project an Event manifest, of either generation. Raises :class:`manifest.Odd`."""
+    about = manifest.get(source, "involvedObject")
     return Happening(
         type=manifest.text(source, "type"),
         reason=manifest.text(source, "reason"),
@@ -38,4 +42,18 @@ def read(source: Manifest) -> Happening:
         or manifest.moment(source, "eventTime")
         or manifest.moment(source, "metadata", "creationTimestamp"),
         count=manifest.number(source, "series", "count") or manifest.number(source, "count") or 1,
+        about=f"{manifest.text(about, 'kind')} {manifest.text(about, 'name')}",
     )
+
+
+def listed(items: Iterable[Manifest]) -> tuple[Happening, ...]:
+    """Many of them, newest last; an odd one is told as what it is: it must not hide the others."""
+    epoch = datetime.min.replace(tzinfo=UTC)
+    return tuple(sorted(map(_told, items), key=lambda each: each.last or epoch))
+
+
+def _told(source: Manifest) -> Happening:
+    try:
+        return read(source)
+    except manifest.Odd as odd:
+        return Happening("", "unreadable", str(odd), "", None, 1)

@@ -17,7 +17,13 @@ from tui.cnpg.manifest import BACKUPS, CLUSTERS, Key, Unreadable
 from tui.live.changes import Subject
 from tui.live.estate import Delta, Estate
 from tui.live.rights import Right
-from tui.panes.intents import BackUpRequested, BackupsWanted, ClusterChosen, TriageWanted
+from tui.panes.intents import (
+    BackUpRequested,
+    BackupsWanted,
+    BundleWanted,
+    ClusterChosen,
+    TriageWanted,
+)
 from tui.panes.pane import Clock
 from tui.panes.table_pane import TablePane
 from tui.verdict.health import Level, Verdict
@@ -54,6 +60,7 @@ class ClustersPane(TablePane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "back_up", "back up now", id="clusters.back_up"),
         Binding("t", "triage", "triage", id="clusters.triage"),
+        Binding("e", "bundle", "evidence file", id="clusters.bundle"),
     ]
 
     def __init__(self, estate: Estate, clock: Clock, *, with_namespace: bool, pane_id: str) -> None:
@@ -155,6 +162,10 @@ class ClustersPane(TablePane):
     def action_triage(self) -> None:
         if self.current is not None:
             self.post_message(TriageWanted(self.current.key))
+
+    def action_bundle(self) -> None:
+        if self.current is not None:
+            self.post_message(BundleWanted(self.current.key))
 
 
 def _until(verdict: Verdict, now: datetime) -> tuple[Cell, Cell]:

@@ -42,6 +42,14 @@ class TriageWanted(Message):
         self.cluster = cluster
 
 
+class BundleWanted(Message):
+    """Write all that is known of this cluster into a file, for a ticket."""
+
+    def __init__(self, cluster: Key) -> None:
+        super().__init__()
+        self.cluster = cluster
+
+
 class DetailsWanted(Message):
     """Open the details of this Backup."""
 

@@ -18,7 +18,7 @@ from tui import themes, words
 from tui.cnpg.manifest import Key
 from tui.live.estate import Delta, Estate
 from tui.panes.clusters import details
-from tui.panes.intents import BackUpRequested, LookRequested
+from tui.panes.intents import BackUpRequested, BundleWanted, LookRequested
 from tui.panes.pane import Clock
 from tui.verdict.health import Level, Verdict
 from tui.verdict.triage.rung import Rung, State
@@ -39,6 +39,7 @@ class TriageScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "back_up", "back up now", id="triage.back_up"),
+        Binding("e", "bundle", "to a file", id="triage.bundle"),
         Binding("r", "look", "look again", id="triage.look"),
         Binding("escape,q,t", "back", "back", key_display="esc", id="triage.back"),
     ]
@@ -145,6 +146,9 @@ class TriageScreen(Screen[None]):
 
     def action_back(self) -> None:
         self.dismiss()
+
+    def action_bundle(self) -> None:
+        self.post_message(BundleWanted(self.key))
 
     def action_look(self) -> None:
         self.post_message(LookRequested())

@@ -19,15 +19,17 @@ class Prompt(ModalScreen[str]):
         Binding("escape", "cancel", "cancel", key_display="esc", id="prompt.cancel"),
     ]
 
-    def __init__(self, question: str, placeholder: str) -> None:
+    def __init__(self, question: str, placeholder: str, *, value: str = "") -> None:
         super().__init__()
         self.question = question
         self.placeholder = placeholder
+        self.value = value
+        """What is entered already."""
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="confirm"):
+        with Vertical(id="prompt"):
             yield Static(self.question, markup=False)
-            yield Input(placeholder=self.placeholder, compact=True)
+            yield Input(self.value, self.placeholder, select_on_focus=False, compact=True)
             yield Footer(compact=True, show_command_palette=False)
 
     @on(Input.Submitted)

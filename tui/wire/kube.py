@@ -38,6 +38,8 @@ ACCESS_REVIEWS = Kind(
     "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"
 )
 
+_VERSION = Kind("", "v1", "version", "version")
+
 FIELD_MANAGER = "cnpg-tui"
 
 CONNECT = 4.5
@@ -271,6 +273,12 @@ class Kube:
         query = {"container": container, "tailLines": str(tail_lines)}
         reply = await self._ask(call, "GET", f"{_path(PODS, namespace, pod)}/log", query=query)
         return words.clean(reply.body.decode(errors="replace"))
+
+    async def version(self) -> str:
+        """What the API server is, ``v1.36.3``; every user who is known may ask."""
+        call = Call("get", _VERSION, None, "of the API server")
+        reply = await self._ask(call, "GET", "/version")
+        return words.clean(str(answers.document(call, reply.body).get("gitVersion", "")))
 
     async def may(self, verb: str, kind: Kind, namespace: str | None, name: str = "") -> bool:
         """Whether this user may do it (SelfSubjectAccessReview)."""
