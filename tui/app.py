@@ -46,7 +46,7 @@ from tui.panes.backups import BackupsPane
 from tui.panes.base_detail import BaseDetail
 from tui.panes.bucket import BucketPane
 from tui.panes.clusters import ClustersPane
-from tui.panes.ordering import Desk
+from tui.panes.ordering import Desk, Wish
 from tui.panes.pane import Pane
 from tui.panes.schedule_editor import ScheduleEditor
 from tui.panes.schedules import SchedulesPane
@@ -311,9 +311,10 @@ class CnpgTui(App[None]):
 
     @on(intents.ScheduleWish)
     @on(intents.FindingsWanted)
+    @on(intents.RemedyWanted)
     @work(group="orders")
-    async def _about_schedules(self, event: intents.ScheduleWish | intents.FindingsWanted) -> None:
-        if len(self.screen_stack) > 1:
+    async def _at_the_desk(self, event: Wish) -> None:
+        if len(self.screen_stack) > 1 and not isinstance(self.screen, TriageScreen):
             return
         wire = self.wire
         desk = Desk(
@@ -356,7 +357,7 @@ class CnpgTui(App[None]):
 
     @on(intents.TriageWanted)
     def _triage(self, event: intents.TriageWanted) -> None:
-        self.push_screen(TriageScreen(self.estate, event.cluster, self.clock))
+        self.push_screen(TriageScreen(self.estate, event.cluster, self.clock, self.rights))
 
     @on(intents.BundleWanted)
     @work(exclusive=True, group="bundle")

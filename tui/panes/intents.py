@@ -8,6 +8,7 @@ from tui.barman.info import Info
 from tui.barman.path import Loss
 from tui.cnpg.location import Place
 from tui.cnpg.manifest import Key, Kind
+from tui.verdict.fix import Fix
 
 
 class BackUpRequested(Message):
@@ -48,6 +49,14 @@ class BundleWanted(Message):
     def __init__(self, cluster: Key) -> None:
         super().__init__()
         self.cluster = cluster
+
+
+class RemedyWanted(Message):
+    """Carry out what triage proposes, once it was shown and confirmed."""
+
+    def __init__(self, fix: Fix) -> None:
+        super().__init__()
+        self.fix = fix
 
 
 class DetailsWanted(Message):

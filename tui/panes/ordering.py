@@ -1,4 +1,4 @@
-"""Where wishes about schedules become orders: prepared, shown, rehearsed, confirmed, carried out.
+"""Where wishes become orders, about schedules and remedies: prepared, shown, rehearsed, confirmed.
 
 Between the panes, which wish, and the app, which owns the wire. Nothing is written without the
 confirmation, and nothing at all with ``--read-only``.
@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from textual.app import App
 from textual.screen import Screen
 
 from tui import faults
 from tui.cnpg import firing, manifest, schedule
-from tui.cnpg.manifest import SCHEDULED_BACKUPS, Key
+from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES, SCHEDULED_BACKUPS, Key
 from tui.cnpg.schedule import ScheduledBackup
 from tui.live.around import around, findings
 from tui.live.estate import Estate
 from tui.live.orders import order as orders
+from tui.live.orders import remedy
 from tui.live.orders import schedule as schedule_orders
 from tui.live.orders.order import (
     Done,
@@ -44,12 +45,15 @@ from tui.panes.schedule_editor import (
     usual_method,
 )
 from tui.verdict import lint, saving
+from tui.verdict.fix import ChangeSchedule, DeleteBackup, Fix, SetChecksums, SwitchOn
 from tui.verdict.health import Level
 
 NIGHTLY = "0 0 2 * * *"
 """What a new schedule starts with: once a day, in the quiet hours."""
 
 T = TypeVar("T")
+
+Wish: TypeAlias = intents.ScheduleWish | intents.FindingsWanted | intents.RemedyWanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,11 @@ class Desk:
     follow: Callable[[Order], Awaitable[None]]
     """Carries out an order for a Backup, follows it and tells how it went."""
 
-    async def serve(self, wish: intents.ScheduleWish | intents.FindingsWanted) -> None:
+    async def serve(self, wish: Wish) -> None:
         """Do what was wished for, as far as the user says yes."""
+        if isinstance(wish, intents.RemedyWanted):
+            await self._mend(wish.fix)
+            return
         if isinstance(wish, intents.FindingsWanted):
             found_here = findings(self.estate, self.clock(), self.zone)
             await self._ask(FindingsScreen(found_here))
@@ -155,6 +162,57 @@ class Desk:
                 self._say(outcome.why, "error")
         elif screen.overtaken:
             self._say(f"{found.key.name} was changed meanwhile: look again, then delete", "warning")
+
+    # -- remedies --------------------------------------------------------------------------------
+
+    async def _mend(self, fix: Fix) -> None:
+        """Carry out a remedy, planned on what the server has now."""
+        if isinstance(fix, ChangeSchedule):
+            await self._reschedule(fix)
+            return
+        port = self._writable()
+        while port is not None:
+            order = await self._remedy(fix, port)
+            if isinstance(order, Refusal):
+                self._say(order.why, "warning")
+                return
+            outcome = await self._confirmed(order, port)
+            if isinstance(outcome, NotDone) and outcome.overtaken:
+                self._say(f"{order.key.name} was changed meanwhile: planned anew", "warning")
+                continue
+            if isinstance(outcome, Done):
+                self._say(f"{order.sentence}: done", "information")
+            elif outcome is not None:
+                self._say(outcome.why, "error")
+            return
+
+    async def _remedy(
+        self, fix: SetChecksums | SwitchOn | DeleteBackup, port: Port
+    ) -> Order | Refusal:
+        try:
+            match fix:
+                case SetChecksums(store):
+                    found = await port.get(OBJECT_STORES, store)
+                    return remedy.set_checksums(self.estate, store, found, context=self.context)
+                case SwitchOn(cluster, plugin):
+                    found = await port.get(CLUSTERS, cluster)
+                    return remedy.switch_on(cluster, plugin, found, context=self.context)
+                case DeleteBackup(backup):
+                    return remedy.delete_backup(self.estate, backup, context=self.context)
+        except (faults.Fault, manifest.Odd) as fault:
+            return Refusal(str(fault))
+
+    async def _reschedule(self, fix: ChangeSchedule) -> None:
+        now = self.estate.tables[SCHEDULED_BACKUPS].get(fix.before.key)
+        if not isinstance(now, ScheduledBackup):
+            self._say(f"ScheduledBackup {fix.before.key} is gone or cannot be read", "warning")
+            return
+        wanted = schedule_orders.replanned(fix.before, fix.wanted, now)
+        answer = await self._submit(now, wanted)
+        if isinstance(answer, Rebased):
+            await self._reschedule(ChangeSchedule(answer.theirs, answer.wanted))
+        elif isinstance(answer, Kept) and answer.why:
+            self._say(answer.why, "warning")
 
     # -- from an order to its fate ---------------------------------------------------------------
 

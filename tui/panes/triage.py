@@ -5,6 +5,7 @@ The cursor begins on the first broken rung, so that what is wrong and its remedy
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import on
@@ -15,11 +16,15 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui import themes, words
-from tui.cnpg.manifest import Key
+from tui.cnpg.manifest import BACKUPS, Key
 from tui.live.estate import Delta, Estate
+from tui.live.orders import remedy
+from tui.live.rights import Right, Rights
 from tui.panes.clusters import details
-from tui.panes.intents import BackUpRequested, BundleWanted, LookRequested
+from tui.panes.guarded import Guarded
+from tui.panes.intents import BackUpRequested, BundleWanted, LookRequested, RemedyWanted
 from tui.panes.pane import Clock
+from tui.verdict.fix import Fix
 from tui.verdict.health import Level, Verdict
 from tui.verdict.triage.rung import Rung, State
 from tui.widgets.live_table import Cell, Column, LiveTable
@@ -34,18 +39,21 @@ class _Ladder(LiveTable[RungKey]):
     ]
 
 
-class TriageScreen(Screen[None]):
+class TriageScreen(Guarded, Screen[None]):
     """The ladder of one cluster, kept up to date while it is looked at."""
 
+    NEEDS: ClassVar[Mapping[str, Right]] = {"back_up": Right("create", BACKUPS)}
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "apply", "apply remedy", id="triage.apply"),
         Binding("b", "back_up", "back up now", id="triage.back_up"),
         Binding("e", "bundle", "to a file", id="triage.bundle"),
         Binding("r", "look", "look again", id="triage.look"),
         Binding("escape,q,t", "back", "back", key_display="esc", id="triage.back"),
     ]
 
-    def __init__(self, estate: Estate, key: Key, clock: Clock) -> None:
+    def __init__(self, estate: Estate, key: Key, clock: Clock, rights: Rights | None) -> None:
         super().__init__()
+        self.rights = rights
         self.estate = estate
         self.key = key
         self.clock = clock
@@ -70,6 +78,26 @@ class TriageScreen(Screen[None]):
     def on_mount(self) -> None:
         self.redraw()
         self.table.focus()
+
+    @property
+    def place(self) -> str:
+        return self.key.namespace
+
+    def needs(self, action: str) -> Right | None:
+        fix = self.fix
+        return remedy.right(fix) if action == "apply" and fix else super().needs(action)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key where the rung under the cursor has no remedy of this kind."""
+        if action == "apply" and self.fix is None:
+            return False
+        return super().check_action(action, parameters)
+
+    @property
+    def fix(self) -> Fix | None:
+        """What can be done from here about the rung under the cursor."""
+        rung = self._rungs.get(self.table.cursor_key) if self.table.cursor_key else None
+        return rung.fix if rung else None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -122,6 +150,7 @@ class TriageScreen(Screen[None]):
         return (themes.graded(_shade(rung), rung.title), words.one_line(said))
 
     def _detail(self) -> None:
+        self.refresh_bindings()
         verdict, key = self.verdict, self.table.cursor_key
         rung = self._rungs.get(key) if key else None
         width = self.detail_lines.content_size.width
@@ -143,6 +172,10 @@ class TriageScreen(Screen[None]):
         event.stop()
         self.with_evidence = not self.with_evidence
         self._detail()
+
+    def action_apply(self) -> None:
+        if self.fix is not None:
+            self.post_message(RemedyWanted(self.fix))
 
     def action_back(self) -> None:
         self.dismiss()
@@ -174,8 +207,9 @@ def explained(rung: Rung, width: int) -> Content:
             "  ",
             themes.quiet(rung.headline),
         ),
-        _line("seen", rung.evidence, width),
     ]
+    if rung.evidence != rung.headline:
+        lines.append(_line("seen", rung.evidence, width))
     if rung.remedy:
         lines.append(_line("remedy", rung.remedy, width))
     if rung.command:

@@ -17,6 +17,7 @@ from tui.cnpg.cluster import Cluster
 from tui.verdict import archiving, evidence, exits
 from tui.verdict.archiving import SETTLED
 from tui.verdict.evidence import Evidence
+from tui.verdict.fix import SwitchOn
 from tui.verdict.level import Finding, Level
 from tui.verdict.triage import ladder
 from tui.verdict.triage.rung import Rung
@@ -140,6 +141,7 @@ def _without_archiver(seen: Witnesses) -> Finding:
         "unprotected",
         "no WAL archiver and no backup is configured",
         f"{remedy}, then take a base backup at once: the gap cannot be filled later",
+        fix=SwitchOn(seen.cluster.key, disabled[0]) if disabled else None,
     )
 
 

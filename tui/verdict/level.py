@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from tui.verdict.fix import Fix
+
 
 class Level(IntEnum):
     """How bad it is, worst first, so that sorting by level puts what needs a hand on top."""
@@ -27,3 +29,5 @@ class Finding:
     advice: str = ""
     evidence: str = ""
     """What shows it, with its source; ``""`` where the headline says it all."""
+    fix: Fix | None = None
+    """The remedy, where it can be carried out from here."""

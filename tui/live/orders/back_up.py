@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import yaml
-
 from tui import words
 from tui.cnpg import backup
 from tui.cnpg.backup import Method
@@ -14,6 +12,7 @@ from tui.cnpg.cluster import Cluster
 from tui.cnpg.manifest import BACKUPS, Key
 from tui.live.estate import Estate
 from tui.live.orders.order import Create, Order, Refusal
+from tui.live.orders.shown import as_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def back_up_now(
     return BackUpNow(
         act=Create(BACKUPS, key, document),
         sentence=f"Create Backup {key.name} of cluster {cluster.key.name} in {key.namespace}",
-        shown=yaml.safe_dump(document, sort_keys=False, allow_unicode=True),
+        shown=as_yaml(document),
         kubectl=_kubectl(key, cluster.key.name, chosen, plugin, target, context),
         warnings=tuple(before_the_fact(estate, cluster, chosen, now)),
         method=chosen,

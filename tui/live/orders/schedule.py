@@ -6,21 +6,18 @@ did meanwhile is lost: the server answers 409 and the change is planned anew on 
 
 from __future__ import annotations
 
-import difflib
 import json
 import shlex
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import UTC, datetime
-from typing import Any
-
-import yaml
 
 from tui import words
 from tui.cnpg import firing, schedule
 from tui.cnpg.manifest import BACKUPS, SCHEDULED_BACKUPS, Key
 from tui.cnpg.schedule import ScheduledBackup
 from tui.live.estate import Estate
+from tui.live.orders import shown
 from tui.live.orders.back_up import before_the_fact
 from tui.live.orders.order import Change, Create, Delete, Order, Refusal
 
@@ -41,8 +38,8 @@ def save_new(
             f"Create ScheduledBackup {wanted.key.name} of cluster {wanted.cluster} in "
             f"{wanted.key.namespace}"
         ),
-        shown=as_yaml(document),
-        kubectl=_kubectl(wanted.key, "create -f -", context),
+        shown=shown.as_yaml(document),
+        kubectl=shown.kubectl(wanted.key, "create -f -", context),
         warnings=tuple(warnings),
     )
 
@@ -64,7 +61,7 @@ def save_changes(
         act=Change(SCHEDULED_BACKUPS, before.key, before.resource_version, changed),
         sentence=sentence or f"Change ScheduledBackup {before.key.name} in {before.key.namespace}",
         shown=difference(before, wanted),
-        kubectl=_kubectl(
+        kubectl=shown.kubectl(
             before.key, f"patch {_named(before.key)} --type merge -p {patch}", context
         ),
         warnings=tuple(warnings),
@@ -114,7 +111,7 @@ def run_now(
             f"Create Backup {key.name} of cluster {found.cluster} in {key.namespace}, as "
             f"{found.key.name} would"
         ),
-        shown=as_yaml(document),
+        shown=shown.as_yaml(document),
         kubectl=_kubectl_backup(found, key, context),
         warnings=tuple(warnings),
     )
@@ -125,8 +122,8 @@ def delete(estate: Estate, found: ScheduledBackup, *, context: str = "") -> Orde
     return Order(
         act=Delete(SCHEDULED_BACKUPS, found.key, found.uid, found.resource_version),
         sentence=f"Delete ScheduledBackup {found.key.name} in {found.key.namespace}",
-        shown=as_yaml(schedule.document(found)),
-        kubectl=_kubectl(found.key, f"delete {_named(found.key)}", context),
+        shown=shown.as_yaml(schedule.document(found)),
+        kubectl=shown.kubectl(found.key, f"delete {_named(found.key)}", context),
         warnings=tuple(_after_the_end(estate, found)),
     )
 
@@ -173,23 +170,11 @@ def replanned(
 
 def difference(before: ScheduledBackup, after: ScheduledBackup) -> str:
     """What changes in the manifest, as a unified diff; ``""`` if nothing does."""
-    was, will_be = as_yaml(schedule.document(before)), as_yaml(schedule.document(after))
-    lines = difflib.unified_diff(was.splitlines(), will_be.splitlines(), lineterm="", n=2)
-    return "\n".join(list(lines)[2:])  # the first two name files
-
-
-def as_yaml(document: dict[str, Any]) -> str:
-    """The manifest to look at; whatever is not plain ASCII in a schedule is spelled out."""
-    return yaml.safe_dump(document, sort_keys=False)
+    return shown.difference(schedule.document(before), schedule.document(after))
 
 
 def _named(key: Key) -> str:
     return f"{SCHEDULED_BACKUPS} {key.name}"
-
-
-def _kubectl(key: Key, action: str, context: str) -> str:
-    at = f" --context {context}" if context else ""
-    return f"kubectl -n {key.namespace}{at} {action}"
 
 
 def _kubectl_backup(found: ScheduledBackup, key: Key, context: str) -> str:

@@ -9,6 +9,7 @@ from tui.barman.continuity import Reach, Usable
 from tui.cnpg import backup
 from tui.cnpg.backup import Backup
 from tui.verdict import schedules
+from tui.verdict.fix import DeleteBackup
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
@@ -48,6 +49,7 @@ def queue_stuck(case: Case) -> Trouble | None:
         "see why it does not end; deleting this one Backup frees the queue and removes nothing from "
         "the bucket",
         f"kubectl -n {head.key.namespace} delete backups.postgresql.cnpg.io {head.key.name}",
+        DeleteBackup(head.key),
     )
 
 

@@ -197,6 +197,7 @@ def _rung(step: Step, trouble: Trouble, numbers: tuple[str, ...]) -> Rung:
         word=trouble.word,
         remedy=trouble.remedy,
         command=trouble.command,
+        fix=trouble.fix,
         numbers=numbers,
     )
 
@@ -211,6 +212,7 @@ def _symptom(step: Step, finding: Finding) -> Rung:
         headline=finding.headline,
         word=finding.word,
         remedy=finding.advice,
+        fix=finding.fix,
         numbers=step.symptoms[finding.code],
     )
 

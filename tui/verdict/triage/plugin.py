@@ -7,6 +7,7 @@ from datetime import timedelta
 from tui import words
 from tui.cnpg import backup
 from tui.cnpg.manifest import BARMAN_PLUGIN
+from tui.verdict.fix import SwitchOn
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
@@ -51,6 +52,7 @@ def flag_is_off(case: Case) -> Trouble | None:
         f"spec.plugins: {plugin.name} is enabled, isWALArchiver is not true",
         "set isWALArchiver: true, so that a missing sidecar becomes an error",
         _EDIT.format_map(case.names),
+        SwitchOn(case.seen.cluster.key, plugin.name),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tui.verdict.fix import Fix
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.witnesses import NotKnown
@@ -34,6 +35,8 @@ class Trouble:
     """What to do, in a sentence without a full stop."""
     command: str = ""
     """The exact command or patch, ``""`` where there is none."""
+    fix: Fix | None = None
+    """The remedy, where it can be carried out from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Rung:
     word: str = ""
     remedy: str = ""
     command: str = ""
+    fix: Fix | None = None
     numbers: tuple[str, ...] = ()
     """Entries of the failure catalogue."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC
 
 from tui import words
@@ -11,6 +12,7 @@ from tui.cnpg.backup import Method
 from tui.cnpg.cron import Verdict
 from tui.cnpg.schedule import ScheduledBackup
 from tui.verdict import schedules as standings
+from tui.verdict.fix import ChangeSchedule
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
@@ -33,6 +35,7 @@ def five_fields(case: Case) -> Trouble | None:
             f'schedule "{words.visible(one.schedule)}" has five fields; the first is the second',
             f'write "{meant}"' if meant else "write six fields, the second first",
             _patch(one, f'{{"spec":{{"schedule":"{meant}"}}}}') if meant else "",
+            ChangeSchedule(one, replace(one, schedule=meant)) if meant else None,
         )
     return None
 
@@ -52,6 +55,7 @@ def names_no_plugin(case: Case) -> Trouble | None:
                 f"{one.key.name}: method plugin without pluginConfiguration.name",
                 f"set pluginConfiguration.name to {name}",
                 _patch(one, f'{{"spec":{{"pluginConfiguration":{{"name":"{name}"}}}}}}'),
+                ChangeSchedule(one, replace(one, plugin=name)),
             )
     return None
 
@@ -74,6 +78,7 @@ def other_method(case: Case) -> Trouble | None:
                 f"{one.key.name}: method {one.method or 'not set'}, the cluster has a plugin only",
                 "set method: plugin and pluginConfiguration",
                 _patch(one, f'{{"spec":{fields}}}'),
+                ChangeSchedule(one, replace(one, method=Method.PLUGIN, plugin=plugin.name)),
             )
     return None
 
@@ -108,7 +113,7 @@ def overdue(case: Case) -> Trouble | None:
 @rule("F30")
 def suspended(case: Case) -> Trouble | None:
     """Meant by somebody, and easily forgotten."""
-    asleep = sorted(one.key.name for one in case.schedules if one.suspended)
+    asleep = sorted((one for one in case.schedules if one.suspended), key=lambda one: one.key)
     if not asleep:
         return None
     return Trouble(
@@ -116,8 +121,10 @@ def suspended(case: Case) -> Trouble | None:
         Level.PROTECTED,
         "suspended",
         "a schedule is suspended",
-        f"{', '.join(asleep)} suspended: nothing fires",
-        "resume it in Schedules (space); what it then fires at once is shown first",
+        f"{', '.join(one.key.name for one in asleep)} suspended: nothing fires",
+        f"resume {asleep[0].key.name}; what it then fires at once is shown first",
+        _patch(asleep[0], '{"spec":{"suspend":false}}'),
+        ChangeSchedule(asleep[0], replace(asleep[0], suspended=False)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from tui.cnpg.location import NoLocation
+from tui.verdict.fix import SetChecksums
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
@@ -106,6 +107,7 @@ def checksums(case: Case) -> Trouble | None:
         f"{' and '.join(odd)} not when_required in instanceSidecarConfiguration.env",
         "set both to when_required; this rolls the Pods",
         _EDIT.format_map(case.names),
+        SetChecksums(store.key),
     )
 
 

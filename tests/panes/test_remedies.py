@@ -1,0 +1,130 @@
+"""Remedies applied from the ladder, and what the server ends up with."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.panes.conftest import Open
+from tests.panes.objects import HOUR, a_backup, a_cluster, a_schedule, a_store, completed, started
+from tests.panes.stage import Stage
+from tests.panes.test_back_up import readers_rules
+from tui.cnpg.manifest import BARMAN_PLUGIN
+from tui.sandbox.apiserver import User
+
+OFF = {
+    "plugins": [
+        {"name": BARMAN_PLUGIN, "enabled": False, "parameters": {"barmanObjectName": "r2-store"}}
+    ]
+}
+STUCK = (
+    a_cluster("pg"),
+    a_backup("old", age=14 * HOUR, **completed(13 * HOUR)),
+    a_backup("stuck", age=12 * HOUR, **started(12 * HOUR)),
+)
+
+
+async def triage(screen: Stage, rung: str) -> None:
+    await screen.until("> pg")
+    await screen.press("t")
+    await screen.until(f"x {rung} broken")
+    assert "apply remedy" in screen.footer
+
+
+async def test_a_five_field_schedule_gets_its_second_once_the_difference_was_shown(
+    stage: Open,
+) -> None:
+    async with stage(
+        a_cluster("pg"), a_backup("pg-1", **completed()), a_schedule("nightly", "pg", "0 2 * * *")
+    ) as screen:
+        await triage(screen, "schedule fires")
+        await screen.press("a")
+        await screen.until("- schedule: 0 2 * * *", "+ schedule: 0 0 2 * * *", "accepts it")
+        await screen.press("enter")
+        await screen.gone("x schedule fires")
+        [saved] = screen.stored("scheduledbackups")
+        assert saved["spec"]["schedule"] == "0 0 2 * * *"
+
+
+async def test_a_plugin_that_is_off_is_enabled_and_a_base_backup_asked_for(stage: Open) -> None:
+    async with stage(a_cluster("pg", spec=OFF), a_store("r2-store", "pg")) as screen:
+        await triage(screen, "archiver configured")
+        await screen.press("a")
+        await screen.until("+ isWALArchiver: true", "take a base backup", "accepts it")
+        await screen.press("enter")
+        await screen.gone("x archiver configured")
+        [saved] = screen.stored("clusters")
+        [plugin] = saved["spec"]["plugins"]
+        assert (plugin["enabled"], plugin["isWALArchiver"]) == (True, True)
+        assert plugin["parameters"] == {"barmanObjectName": "r2-store"}
+
+
+async def test_a_stuck_backup_is_deleted_and_no_other(stage: Open) -> None:
+    async with stage(*STUCK) as screen:
+        await triage(screen, "base backups")
+        await screen.press("a")
+        await screen.until("Delete Backup stuck", "what lies in the bucket stays", "accepts it")
+        await screen.press("enter")
+        await screen.gone("x base backups broken")
+        assert [one["metadata"]["name"] for one in screen.stored("backups")] == ["old"]
+
+
+async def test_saying_no_changes_nothing(stage: Open) -> None:
+    async with stage(*STUCK) as screen:
+        await triage(screen, "base backups")
+        await screen.press("a")
+        await screen.until("Delete Backup stuck")
+        await screen.press("escape")
+        await screen.gone("Delete Backup stuck")
+        assert len(screen.stored("backups")) == 2
+
+
+async def test_what_changed_meanwhile_is_planned_anew(stage: Open) -> None:
+    async with stage(a_cluster("pg", spec=OFF), a_store("r2-store", "pg")) as screen:
+        await triage(screen, "archiver configured")
+        await screen.press("a")
+        await screen.until("accepts it")
+        store = screen.server.store
+        theirs = a_cluster("pg", spec={"plugins": [*OFF["plugins"], {"name": "other.io"}]})
+        store.seed(theirs)
+        await screen.press("enter")
+        await screen.until("planned anew", "name: other.io", "accepts it")
+        await screen.press("enter")
+        await screen.gone("x archiver configured")
+        [saved] = screen.stored("clusters")
+        assert [one["name"] for one in saved["spec"]["plugins"]] == [BARMAN_PLUGIN, "other.io"]
+
+
+async def test_read_only_applies_nothing(stage: Open) -> None:
+    async with stage(*STUCK, read_only=True) as screen:
+        await triage(screen, "base backups")
+        await screen.press("a")
+        await screen.until("--read-only: nothing is written")
+        assert len(screen.stored("backups")) == 2
+
+
+async def test_who_may_not_delete_backups_is_told_so_and_the_key_is_grey(stage: Open) -> None:
+    reader = User("reader", "reads", readers_rules())
+    async with stage(*STUCK, user=reader) as screen:
+        screen.server.access.admit(reader)
+        await triage(screen, "base backups")
+        await screen.until(lambda s: not s.app.screen.active_bindings["a"].enabled)
+        await screen.press("a")
+        await screen.until(
+            "apply remedy: you lack delete on backups.postgresql.cnpg.io in production. Ask for it"
+        )
+        assert len(screen.stored("backups")) == 2
+
+
+async def test_a_rung_without_a_remedy_of_this_kind_has_no_key(stage: Open) -> None:
+    async with stage(*STUCK) as screen:
+        await triage(screen, "base backups")
+        await screen.press("g")
+        await screen.until("> o plugin known")
+        assert "apply remedy" not in screen.footer
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 48)])
+async def test_the_key_stands_beside_the_remedy(stage: Open, size: tuple[int, int]) -> None:
+    async with stage(*STUCK, size=size) as screen:
+        await triage(screen, "base backups")
+        assert "remedy" in screen.text
