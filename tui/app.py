@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -32,6 +32,7 @@ from tui import bundling, connect, faults, themes
 from tui.cnpg.backup import Method
 from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES, Key
 from tui.live.changes import Change
+from tui.live.chronicle import Chronicle, Turn, summary
 from tui.live.estate import Delta, Estate
 from tui.live.following import Following
 from tui.live.orders import order as orders
@@ -51,6 +52,7 @@ from tui.panes.pane import Pane
 from tui.panes.schedule_editor import ScheduleEditor
 from tui.panes.schedules import SchedulesPane
 from tui.panes.triage import TriageScreen
+from tui.panes.turns import TurnsScreen
 from tui.widgets.confirm import ConfirmScreen
 from tui.widgets.glass import Glass
 from tui.widgets.header_line import HeaderLine
@@ -89,6 +91,7 @@ class CnpgTui(App[None]):
         Binding("2", "pane('backups')", "backups", show=False, id="app.backups"),
         Binding("3", "pane('schedules')", "schedules", show=False, id="app.schedules"),
         Binding("4", "pane('bucket')", "bucket", show=False, id="app.bucket"),
+        Binding("v", "turns", "verdict changes", show=False, id="app.turns"),
         Binding("R", "retry", "ask again now", show=False, id="app.retry"),
         Binding("ctrl+l", "redraw", "draw the screen anew", show=False, id="app.redraw"),
         Binding("question_mark", "help", "help", key_display="?", id="app.help"),
@@ -106,6 +109,7 @@ class CnpgTui(App[None]):
         theme: str = "dark",
         log_file: Path | None = None,
         operator_zone: tzinfo = UTC,
+        rings: bool = False,
     ) -> None:
         super().__init__(ansi_color=True if theme == "plain" else None)
         self.animation_level = "none"  # a scroll that glides sends every frame over the line
@@ -118,6 +122,10 @@ class CnpgTui(App[None]):
         self.read_only = read_only
         self.log_file = log_file
         self.operator_zone = operator_zone
+        self.rings = rings
+        """Whether the terminal's bell rings when a verdict gets worse."""
+        self.chronicle = Chronicle()
+        self.began = clock()
         self.estate = Estate()
         self.following = Following()
         self.wire: connect.Connection | None = None
@@ -230,8 +238,19 @@ class CnpgTui(App[None]):
             self._tell(replace(delta, clusters=judged))
         if judged:
             self.clusters.judged(judged)
+            self._turned(self.chronicle.hear(judged, self.estate.verdicts, self.clock()))
         if delta or judged:
             self._header()
+
+    def _turned(self, turns: Sequence[Turn]) -> None:
+        """Say which verdicts got worse or recovered."""
+        worse = any(turn.worse for turn in turns)
+        for said in summary(turns):
+            self._say(said, "error" if worse else "information")
+        if worse and self.rings:
+            self.bell()
+        if turns and isinstance(self.screen, TurnsScreen):
+            self.screen.redraw()
 
     def _tell(self, delta: Delta) -> None:
         for pane in self.panes:
@@ -433,7 +452,7 @@ class CnpgTui(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Panes change on the main screen alone: what lies above it keeps its keys to itself."""
-        if action == "pane":
+        if action in ("pane", "turns"):
             return len(self.screen_stack) == 1 or isinstance(self.screen, CommandPalette)
         return super().check_action(action, parameters)
 
@@ -448,6 +467,10 @@ class CnpgTui(App[None]):
         self.rail.update(Content("   ").join(rail))
         # At once: keys typed in the same moment are meant for the new pane already.
         self.screen_stack[0].set_focus(next(pane for pane in self.panes if pane.id == name).front)
+
+    def action_turns(self) -> None:
+        """The verdict changes of this session."""
+        self.push_screen(TurnsScreen(self.chronicle, self.began, self.clock))
 
     def action_retry(self) -> None:
         """Ask the server now instead of when the feeds would."""

@@ -84,6 +84,7 @@ def _look(parser: argparse.ArgumentParser) -> None:
     look.add_argument(
         "--mouse", action="store_true", help="let the mouse work (off: SSH lines drop)"
     )
+    look.add_argument("--bell", action="store_true", help="ring when a verdict gets worse")
     _operator_zone(look)
     look.add_argument("--log-file", metavar="FILE", type=Path, help="instead of the state folder's")
 
@@ -456,6 +457,7 @@ def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
         theme=options.theme,
         log_file=log_file,
         operator_zone=options.operator_timezone or UTC,
+        rings=options.bell,
     )
     # The collector's full rounds stop the keyboard for 0.1 s and more while thousands of Backups
     # load; what is kept here is flat and frozen, so there is next to nothing for them to find.
