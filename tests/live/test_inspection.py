@@ -15,6 +15,7 @@ import yaml
 
 from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import Key
+from tui.cnpg.wal_volume import METRICS_PORT, WalVolume
 from tui.live.changes import Inspected
 from tui.live.inspection import Inspection, Patience
 from tui.sandbox.apiserver import EVERYTHING, ApiServer, Rule, User
@@ -47,6 +48,12 @@ READ_ONLY = Rule(("postgresql.cnpg.io",), ("clusters",), ("get", "list", "watch"
 PODS_TOO = Rule(("",), ("pods",), ("list",))
 
 
+METRICS = b"""\
+cnpg_collector_pg_wal{value="size"} 2.868903936e+09
+cnpg_collector_pg_wal{value="volume_size"} 1.073741824e+10
+"""
+
+
 class Instances:
     """The instance managers behind the Pods; ``asked`` counts who was asked how."""
 
@@ -59,6 +66,8 @@ class Instances:
         self, namespace: str, pod: str, scheme: str, port: int, path: str
     ) -> tuple[int, str, bytes]:
         self.asked.append(f"{scheme}:{pod}:{port}{path}")
+        if port == METRICS_PORT:
+            return 200, "text/plain", METRICS
         return 200, "application/json", self.body
 
     async def log(self, namespace: str, pod: str, container: str) -> list[str] | None:
@@ -139,6 +148,21 @@ async def test_the_primary_is_asked_as_its_pod_wants_to_be_asked(tmp_path: Path)
     assert status.last_archived
     assert status.last_archived.at == datetime(2026, 11, 22, 11, 20, 31, 123456, tzinfo=UTC)
     assert not status.fails_now, "a failure at -infinity never happened"
+
+
+async def test_where_wal_waits_the_primary_is_asked_how_full_its_volume_is(tmp_path: Path) -> None:
+    async with inspecting(tmp_path, *EVERYTHING) as (heard, instances, _):
+        found = await next_of(heard)
+    assert found.wal_volume == WalVolume(2868903936, 10737418240)
+    assert instances.asked[1] == "http:pg-1:9187/metrics"
+
+
+async def test_where_nothing_waits_nobody_asks_for_metrics(tmp_path: Path) -> None:
+    calm = json.dumps({**STATUS, "readyWalFiles": 0}).encode()
+    async with inspecting(tmp_path, *EVERYTHING, body=calm) as (heard, instances, _):
+        found = await next_of(heard)
+    assert found.wal_volume == NotKnown("")
+    assert not [asked for asked in instances.asked if "metrics" in asked]
 
 
 async def test_the_sidecar_is_read_from_the_init_containers(tmp_path: Path) -> None:

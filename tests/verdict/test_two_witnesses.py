@@ -240,3 +240,10 @@ def test_every_headline_fits_seventy_characters() -> None:
             for archiving in ("True", "False"):
                 for finding in verdict(seen, asked, archiving=archiving).findings:
                     assert len(finding.headline) <= 70, finding.headline
+
+
+def test_what_would_be_lost_with_the_primary_is_said_in_time_and_segments() -> None:
+    told = {item.source: item.text for item in verdict(film()).evidence}
+    assert told["at risk"] == "38s of changes, 1 segment, if the primary vanished now"
+    alone = {item.source: item.text for item in verdict(film(), NotKnown("not asked")).evidence}
+    assert alone["at risk"] == "38s of changes, if the primary vanished now"

@@ -47,6 +47,8 @@ class Pod:
     phase: str
     status_port_tls: bool
     """Whether the instance manager's status port speaks TLS (``--status-port-tls``)."""
+    metrics_port_tls: bool
+    """The same of its metrics (``--metrics-port-tls``)."""
     postgres_exit_code: int | None
     """Of the last terminated postgres container; 4 says that the WAL disk is full."""
     service_account: str
@@ -71,6 +73,7 @@ def read(source: Manifest) -> Pod:
         ready=manifest.text(ready, "status") == "True",
         phase=manifest.text(source, "status", "phase"),
         status_port_tls="--status-port-tls" in manifest.texts(postgres, "command"),
+        metrics_port_tls="--metrics-port-tls" in manifest.texts(postgres, "command"),
         postgres_exit_code=manifest.number(running, "lastState", "terminated", "exitCode"),
         service_account=manifest.text(source, "spec", "serviceAccountName"),
         sidecar=_sidecar(source),

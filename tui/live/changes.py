@@ -22,7 +22,8 @@ from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
 from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.store import ObjectStore
-from tui.verdict.witnesses import NotKnown
+from tui.cnpg.wal_volume import WalVolume
+from tui.verdict.witnesses import NOT_ASKED, NotKnown
 
 Subject: TypeAlias = Cluster | Backup | ScheduledBackup | ObjectStore | Unreadable
 """A projected Kubernetes object. Each has ``key``, ``resource_version`` and ``created``."""
@@ -228,6 +229,8 @@ class Inspected:
     at: datetime
     sidecar_errors: tuple[LogLine, ...] | NotKnown = ()
     """Errors in the sidecars' logs, which are read only where something fails."""
+    wal_volume: WalVolume | NotKnown = NOT_ASKED
+    """Of the primary, which is asked only where WAL waits."""
 
 
 Change: TypeAlias = Listed | Seen | FeedMoved | SweepFact | LossesKnown | Inspected

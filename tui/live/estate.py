@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from tui.cnpg import location
 from tui.cnpg.backup import Backup, Queue, queue
 from tui.cnpg.cluster import Cluster
+from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.location import Location, NoLocation, Place
 from tui.cnpg.manifest import (
     BACKUPS,
@@ -48,7 +49,7 @@ from tui.live.changes import (
 )
 from tui.verdict import health
 from tui.verdict.health import Verdict
-from tui.verdict.witnesses import NO_SUCH_OBJECT, Film, NotKnown, Witnesses
+from tui.verdict.witnesses import NO_SUCH_OBJECT, NOT_ASKED, Film, NotKnown, Witnesses
 
 T = TypeVar("T")
 
@@ -74,6 +75,9 @@ class Delta:
         return bool(self.events) or self.feed_moved or self.place is not None
 
 
+REMEMBERED = timedelta(hours=1)
+"""How long what an instance said is kept, to see how its queue grows."""
+
 ROUND = 30
 """Seconds within which every verdict is looked at again."""
 
@@ -91,6 +95,7 @@ class Estate:
     archives: Archives = field(default_factory=Archives)
     inspected: dict[Key, Inspected] = field(default_factory=dict)
     verdicts: dict[Key, Verdict] = field(default_factory=dict)
+    _said_before: dict[Key, tuple[InstanceStatus, ...]] = field(default_factory=dict)
     locations: dict[Key, Location | NoLocation] = field(default_factory=dict)
     """Where each cluster's archive lies."""
     _claims: dict[tuple[Place, str], set[Key]] = field(default_factory=dict)
@@ -107,7 +112,7 @@ class Estate:
             case Seen():
                 return self._told(change.kind, change.events)
             case Inspected():
-                self.inspected[change.cluster] = change
+                self._inspect(change)
                 return Delta(clusters=frozenset({change.cluster}))
             case Folded():
                 self.archives.folds[change.place] = change
@@ -118,6 +123,19 @@ class Estate:
             case Described():
                 self.archives.described[change.place] = change
         return Delta(clusters=self._clusters_at(change.place), place=change.place)
+
+    def _inspect(self, told: Inspected) -> None:
+        """Keep what an instance says, and what the same one said in the last hour."""
+        before = self.inspected.get(told.cluster)
+        self.inspected[told.cluster] = told
+        if before is None or isinstance(before.instance, NotKnown):
+            return
+        earlier = (*self._said_before.get(told.cluster, ()), before.instance)
+        self._said_before[told.cluster] = tuple(
+            each
+            for each in earlier
+            if told.at - each.at < REMEMBERED and each.timeline == before.instance.timeline
+        )
 
     def _feed_moved(self, change: FeedMoved) -> Delta:
         moved, before = self.feeds[change.kind] != change.state, self._hearing(change.kind)
@@ -171,9 +189,11 @@ class Estate:
             backups=self._unless_unheard(BACKUPS, self.backups_of(key)),
             schedules=self._unless_unheard(SCHEDULED_BACKUPS, self.schedules_of(key)),
             film=self._film_of(key),
-            instance=inspected.instance if inspected else NotKnown(""),
-            pods=inspected.pods if inspected else NotKnown(""),
-            sidecar_errors=inspected.sidecar_errors if inspected else NotKnown(""),
+            instance=inspected.instance if inspected else NOT_ASKED,
+            pods=inspected.pods if inspected else NOT_ASKED,
+            sidecar_errors=inspected.sidecar_errors if inspected else NOT_ASKED,
+            wal_volume=inspected.wal_volume if inspected else NOT_ASKED,
+            queue_before=self._said_before.get(key, ()),
             unheard_since=self._unheard_since(CLUSTERS),
         )
 
@@ -225,6 +245,7 @@ class Estate:
             if cluster is None:
                 self.locations.pop(key, None)
                 self.inspected.pop(key, None)
+                self._said_before.pop(key, None)
                 continue
             store = self._store_of(cluster)
             known = store if isinstance(store, ObjectStore) else None

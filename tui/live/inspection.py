@@ -18,14 +18,15 @@ from random import Random
 from typing import Protocol
 
 from tui import faults
-from tui.cnpg import instance, pod, sidecar_log
+from tui.cnpg import instance, pod, sidecar_log, wal_volume
 from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import PODS, Key, Kind, Odd
 from tui.cnpg.pod import SIDECAR, Pod
 from tui.cnpg.sidecar_log import LogLine
+from tui.cnpg.wal_volume import METRICS_PORT, WalVolume
 from tui.live.changes import Inspected
 from tui.live.feeds import Page
-from tui.verdict.witnesses import NotKnown
+from tui.verdict.witnesses import NOT_ASKED, NotKnown
 
 STATUS_PORT = 8000
 """Of the instance manager (cloudnative-pg ``pkg/management/url/url.go``)."""
@@ -46,6 +47,9 @@ class Source(Protocol):
         self, namespace: str, pod: str, container: str, *, tail_lines: int
     ) -> str: ...
 
+
+WAITS = 8
+"""So many files waiting to be archived and the volume is asked how full it is."""
 
 TAIL = 200
 """Lines of a log: a minute's failures are some ten."""
@@ -144,7 +148,8 @@ class Inspection:
         status = await self._status(cluster, found)
         errors = await self._errors(cluster, found, status)
         if cluster in self._primaries:
-            self._report(Inspected(cluster, found, status, self._clock(), errors))
+            volume = await self._wal_volume(cluster, found, status)
+            self._report(Inspected(cluster, found, status, self._clock(), errors, volume))
 
     async def _pods(self) -> Mapping[Key, list[Pod]] | NotKnown:
         remembered = self._remembered("pods")
@@ -183,6 +188,26 @@ class Inspection:
             return self._not_known(asked, fault)
         except (Odd, ValueError) as odd:
             return NotKnown(f"{name} answers something else than its status: {odd}")
+
+    async def _wal_volume(
+        self,
+        cluster: Key,
+        pods: tuple[Pod, ...] | NotKnown,
+        status: InstanceStatus | NotKnown,
+    ) -> WalVolume | NotKnown:
+        """How full the volume of pg_wal is, where WAL waits: it needs the right the status needs."""
+        if isinstance(status, NotKnown) or status.waiting < WAITS:
+            return NOT_ASKED
+        name, _ = self._primary(cluster, pods)
+        told = () if isinstance(pods, NotKnown) else pods
+        tls = any(one.metrics_port_tls for one in told if one.key.name == name)
+        try:
+            body = await self._source.pod_proxy(
+                cluster.namespace, name, METRICS_PORT, "metrics", scheme="https" if tls else "http"
+            )
+            return wal_volume.read(body.decode(errors="replace"))
+        except (faults.Fault, Odd) as why:
+            return NotKnown(f"metrics of {name}: {why}")
 
     async def _errors(
         self,

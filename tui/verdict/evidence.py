@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui import words
-from tui.barman import seals
+from tui.barman import seals, wal
 from tui.barman.path import Word
 from tui.cnpg import backup
 from tui.cnpg.cluster import Cluster
-from tui.verdict import exits
+from tui.verdict import exits, filling
 from tui.verdict.window import Window
 from tui.verdict.witnesses import Film, NotKnown, Witnesses
+
+MANY = 8
+"""Files waiting to be archived from which on the disk is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ def of(seen: Witnesses, now: datetime) -> tuple[Evidence, ...]:
         _operator(seen.cluster, now),
         *_instance(seen, now),
         *_bucket(seen, now),
+        *_at_risk(seen, now),
         *_backups(seen, now),
         _plugin(seen, now),
         _schedules(seen),
@@ -85,6 +89,11 @@ def _instance(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
     if status.fails_now and status.last_failed:
         said += f"; {status.last_failed.name} failed"
     yield Evidence("instance", said, status.at)
+    fills = filling.of(seen) if status.waiting >= MANY else None
+    if fills is not None:
+        yield Evidence("disk", fills.said(), status.at)
+        if isinstance(seen.wal_volume, NotKnown) and seen.wal_volume.why:
+            yield Evidence("disk", f"its room is not known: {seen.wal_volume.why}")
 
 
 def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
@@ -103,6 +112,18 @@ def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
         yield Evidence("bucket", f"full WAL folders were last listed {ago} ago")
     if film.trouble:
         yield Evidence("bucket", f"seen {words.ago(film.at, now)} ago; now: {film.trouble}")
+
+
+def _at_risk(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
+    """What would be lost if the primary vanished now."""
+    if not isinstance(seen.film, Film) or not isinstance(seen.film.window, Window):
+        return
+    window = seen.film.window
+    said = f"{words.age(window.behind(now))} of changes"
+    stored = None if isinstance(seen.instance, NotKnown) else wal.parse(seen.instance.current_wal)
+    if stored is not None and isinstance(stored.file, wal.Segment):
+        said += f", {words.counted(window.segments_behind(stored.file), 'segment')}"
+    yield Evidence("at risk", f"{said}, if the primary vanished now", window.until)
 
 
 def _film_said(film: Film) -> str:

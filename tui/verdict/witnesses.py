@@ -16,6 +16,7 @@ from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
 from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.store import ObjectStore
+from tui.cnpg.wal_volume import WalVolume
 from tui.verdict.window import NoWindow, Window
 
 
@@ -25,6 +26,9 @@ class NotKnown:
 
     why: str
 
+
+NOT_ASKED = NotKnown("")
+"""A witness there was no need to hear, or no time yet."""
 
 NO_SUCH_OBJECT = NotKnown("there is none of that name")
 """The server has told all there are, and this one is not among them."""
@@ -63,7 +67,11 @@ class Witnesses:
     instance: InstanceStatus | NotKnown
     """Of the primary."""
     pods: tuple[Pod, ...] | NotKnown
-    sidecar_errors: tuple[LogLine, ...] | NotKnown = NotKnown("")
+    sidecar_errors: tuple[LogLine, ...] | NotKnown = NOT_ASKED
     """From the sidecars' logs, oldest first; they are read only where something fails."""
+    wal_volume: WalVolume | NotKnown = NOT_ASKED
+    """Of the primary; it is asked only where WAL waits."""
+    queue_before: tuple[InstanceStatus, ...] = ()
+    """What the same primary said in the last hour, oldest first."""
     unheard_since: datetime | None = None
     """When the API server last told of Clusters, None while it does."""

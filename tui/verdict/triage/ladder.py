@@ -87,7 +87,7 @@ STEPS: tuple[Step, ...] = (
         "leaves",
         "WAL leaves",
         wal.leaves,
-        (wal.disk_full, wal.switching_over),
+        (wal.disk_full, wal.disk_fills, wal.switching_over),
         {
             "archiving-fails": (),
             "witnesses-disagree": (),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tui import words
 from tui.cnpg.location import Location
+from tui.verdict import filling
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
@@ -11,6 +14,11 @@ from tui.verdict.witnesses import NotKnown
 
 MISSING_DISK_SPACE = 4
 """Exit code of the postgres container that found no room for two segments (CNPG)."""
+
+SOON_FULL = timedelta(hours=24)
+"""A volume that is full within a day is worth an alarm."""
+VERY_SOON_FULL = timedelta(hours=4)
+"""PostgreSQL stops before anybody who is woken up has much time left."""
 
 
 @rule("F31")
@@ -30,6 +38,23 @@ def disk_full(case: Case) -> Trouble | None:
         "the volume with pg_wal is full",
         f"postgres in {', '.join(full)} ended with exit code 4: no room for WAL",
         "enlarge storage or walStorage and repair archiving; never delete files in pg_wal",
+        "kubectl -n {ns} edit clusters.postgresql.cnpg.io {cluster}".format_map(case.names),
+    )
+
+
+@rule("F31")
+def disk_fills(case: Case) -> Trouble | None:
+    """What waits to be archived stays in pg_wal until there is no room."""
+    fills = filling.of(case.seen)
+    if fills is None or fills.full_in is None or fills.full_in > SOON_FULL:
+        return None
+    return Trouble(
+        "disk-fills",
+        Level.FAILING if fills.full_in < VERY_SOON_FULL else Level.DEGRADED,
+        "WAL disk fills",
+        f"pg_wal full in about {filling.about(fills.full_in)}",
+        fills.said(),
+        "repair archiving first; to gain time enlarge walStorage; never delete files in pg_wal",
         "kubectl -n {ns} edit clusters.postgresql.cnpg.io {cluster}".format_map(case.names),
     )
 
