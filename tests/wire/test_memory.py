@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -169,6 +170,24 @@ def test_two_instances_share_it(path: Path) -> None:
 
 
 LOSS = Loss(wal.segment("000000010000000000000005"), wal.segment("000000010000000000000007"))
+
+
+def test_many_sweeps_at_once_share_one_connection(path: Path) -> None:
+    memory = Memory(path)
+    places = [Place("https://acc.r2.cloudflarestorage.com", "backups", f"p{n}") for n in range(12)]
+
+    def sweep(place: Place) -> int:
+        for number in range(60):
+            memory.keep_text(place, f"base/{number}/backup.info", "e", b"status=DONE")
+        return sum(
+            memory.text(place, f"base/{number}/backup.info", "e") == b"status=DONE"
+            for number in range(60)
+        )
+
+    with ThreadPoolExecutor(len(places)) as threads:
+        assert list(threads.map(sweep, places)) == [60] * len(places)
+    memory.close()
+    assert not path.with_suffix(".broken").exists()
 
 
 def test_an_acknowledged_loss_is_kept_for_people_to_read(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ class Bucket(Protocol):
 class Memory(Protocol):
     """The port to what was seen before; ``wire.memory.Memory`` fits it.
 
-    Called on one thread that is not the event loop's. It never raises: what cannot be remembered is
-    listed again.
+    Called on threads that are not the event loop's, several at a time. It never raises: what cannot
+    be remembered is listed again.
     """
 
     def directories(self, place: Place, server: str) -> tuple[tuple[Row, datetime], ...]:

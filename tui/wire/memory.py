@@ -14,6 +14,7 @@ import logging
 import os
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -60,12 +61,15 @@ class Memory:
         self.path = path or user_cache_path("cnpg-tui") / "archive.sqlite"
         self._connection: sqlite3.Connection | None = None
         self._broken = False
+        self._turn = threading.RLock()
+        """Every sweep comes from a thread of its own; a connection takes one at a time."""
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def directories(self, place: Place, server: str) -> tuple[tuple[Row, datetime], ...]:
         """The full folders of a server, and when each was listed."""
@@ -131,8 +135,7 @@ class Memory:
         if self._broken:
             return otherwise
         try:
-            connection = self._open()
-            with connection:
+            with self._turn, self._open() as connection:
                 return work(connection)
         except sqlite3.OperationalError as error:
             # Another instance holds it for long, or the disk is full: next time perhaps.
@@ -146,7 +149,6 @@ class Memory:
         if self._connection is None:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.path.touch(mode=0o600)
-            # One thread at a time uses it, but not always the same one.
             connection = sqlite3.connect(self.path, timeout=_BUSY, check_same_thread=False)
             try:
                 _prepare(connection)
@@ -159,16 +161,17 @@ class Memory:
     def _begin_anew(self, error: Exception) -> None:
         """Set a file aside that is no cache of ours; the second time do without."""
         _log.warning("the cache %s cannot be read and is begun anew: %s", self.path, error)
-        self.close()
-        aside = self.path.with_suffix(".broken")
-        try:
-            self.path.replace(aside)
-            for suffix in ("-wal", "-shm"):
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-            self._open()
-        except (sqlite3.Error, OSError) as again:
-            _log.warning("no cache will be kept: %s", again)
-            self._broken = True
+        with self._turn:
+            self.close()
+            aside = self.path.with_suffix(".broken")
+            try:
+                self.path.replace(aside)
+                for suffix in ("-wal", "-shm"):
+                    Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+                self._open()
+            except (sqlite3.Error, OSError) as again:
+                _log.warning("no cache will be kept: %s", again)
+                self._broken = True
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
