@@ -131,7 +131,9 @@ def _film_said(film: Film) -> str:
     if alarms:
         return f"{words.counted(sum(piece.count for piece in alarms), 'segment')} lost"
     word = film.continuity.word
-    return "whole" if word is Word.FOUND else word.value
+    if word is not Word.FOUND:
+        return word.value
+    return "whole" if film.whole is not None else "not all of it has been looked at"
 
 
 def _backups(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
