@@ -390,7 +390,7 @@ class CnpgTui(App[None]):
             return
         try:
             path = await bundling.written(
-                self.estate, event.cluster, self.wire, self.clock(), folder
+                self.estate, event.cluster, self.wire, self.clock(), folder, self.chronicle
             )
         except (faults.Fault, OSError) as why:
             self._say(f"no evidence was written: {bundling.reason(why)}", "error")

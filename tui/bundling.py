@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+from collections.abc import Iterator
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
-from tui import __version__, connect, faults
+from tui import __version__, connect, faults, words
 from tui.cnpg.location import NoLocation
 from tui.cnpg.manifest import Key
 from tui.live import papers
+from tui.live.chronicle import Chronicle, word
 from tui.live.estate import Estate
 from tui.verdict import bundle
 from tui.verdict.bundle import Subject
@@ -20,7 +22,13 @@ from tui.verdict.bundle import Subject
 _LIBRARIES = ("textual", "kubernetes", "boto3", "croniter")
 
 
-async def gathered(estate: Estate, key: Key, wire: connect.Connection, now: datetime) -> str:
+async def gathered(
+    estate: Estate,
+    key: Key,
+    wire: connect.Connection,
+    now: datetime,
+    chronicle: Chronicle | None = None,
+) -> str:
     """The bundle's text. Raises ``faults.NotFound`` where there is no such Cluster."""
     cluster, verdict = estate.cluster(key), estate.verdicts.get(key)
     if cluster is None or verdict is None:
@@ -34,6 +42,7 @@ async def gathered(estate: Estate, key: Key, wire: connect.Connection, now: date
         at=now,
         context=wire.context,
         programs=_programs(),
+        turns=None if chronicle is None else tuple(_turns(chronicle, key)),
     )
     fetched = await wire.papers(papers.wanted(seen))
     # A big manifest takes a tenth of a second: not on the loop that answers the keyboard.
@@ -41,11 +50,23 @@ async def gathered(estate: Estate, key: Key, wire: connect.Connection, now: date
 
 
 async def written(
-    estate: Estate, key: Key, wire: connect.Connection, now: datetime, folder: str
+    estate: Estate,
+    key: Key,
+    wire: connect.Connection,
+    now: datetime,
+    folder: str,
+    chronicle: Chronicle | None = None,
 ) -> Path:
     """The bundle as a new file in ``folder``. Raises OSError, and what ``gathered`` raises."""
-    text = await gathered(estate, key, wire, now)
+    text = await gathered(estate, key, wire, now, chronicle)
     return await asyncio.to_thread(_write, folder, bundle.file_name(key, now), text)
+
+
+def _turns(chronicle: Chronicle, key: Key) -> Iterator[str]:
+    for turn in chronicle.turns:
+        if turn.cluster == key:
+            change = f"{word(turn.before)} -> {word(turn.after)}"
+            yield f"{words.stamp(turn.at)}  {change}: {turn.headline}"
 
 
 def here() -> str:

@@ -212,7 +212,7 @@ def test_a_mistake_of_our_own_leaves_no_secret_in_a_traceback(
     command = (sys.executable, "-c", MISTAKE)
     where = ("--kubeconfig", str(sandbox.kubeconfig), "-n", "production")
     home = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_DATA_HOME": str(tmp_path / "data")}
-    terminal = start(command=(*command, *where), **home)
+    terminal = start(command=(*command, *where), size=(160, 48), **home)
     _Watched(terminal, canaries).stop_at("an error of cnpg-tui itself (RuntimeError, see the log)")
     terminal.press("q")
     assert terminal.ends_within(DEADLINE) == 0

@@ -59,6 +59,7 @@ async def test_the_evidence_is_written_where_the_app_was_started(stage: Open, fo
         text = await written(screen, folder)
     assert "evidence bundle of Cluster production/pg" in text
     assert "Kubernetes v1." in text
+    assert "none in this session" in text
     assert "Backup pg-1  Normal Completed  Backup completed" in text
     for kind in ("Cluster", "ObjectStore", "Backup"):
         assert f"kind: {kind}\n" in text

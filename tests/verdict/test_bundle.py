@@ -116,6 +116,16 @@ def test_the_text_is_plain_lines_without_control_characters() -> None:
     assert "\u202e" not in text
 
 
+def test_a_session_tells_how_the_verdict_turned() -> None:
+    seen = subject(failing())
+    turn = "2026-11-26T22:00:00Z  protected -> failing: WAL has not reached the bucket"
+    told = {
+        turns: section(bundle.text(replace(seen, turns=turns), papers()), "Changes of the verdict")
+        for turns in (None, (), (turn,))
+    }
+    assert told == {None: [], (): ["none in this session"], (turn,): [turn]}
+
+
 def test_only_the_newest_of_many_are_told() -> None:
     many = tuple(
         replace(Happening("Normal", f"No{n}", "", "", NOW, 1, "Cluster pg")) for n in range(500)

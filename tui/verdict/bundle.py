@@ -70,6 +70,8 @@ class Subject:
     context: str
     programs: str
     """Ours and what it runs on, with versions."""
+    turns: tuple[str, ...] | None = None
+    """How the verdict turned in this session; None where there is no session."""
 
 
 def text(subject: Subject, papers: Papers) -> str:
@@ -77,6 +79,7 @@ def text(subject: Subject, papers: Papers) -> str:
     parts = [
         _head(subject, papers),
         *_titled("Verdict", _verdict(subject)),
+        *(_titled("Changes of the verdict", _turns(subject)) if subject.turns is not None else ()),
         *_titled("Recovery window", _window(subject)),
         *_titled("Findings", _findings(subject)),
         *_titled("Ladder", _ladder(subject)),
@@ -129,6 +132,10 @@ def _verdict(subject: Subject) -> Iterator[str]:
     yield f"{verdict.level.name.lower()}: {verdict.headline}"
     if verdict.advice:
         yield f"now: {verdict.advice}"
+
+
+def _turns(subject: Subject) -> Iterator[str]:
+    yield from subject.turns or ("none in this session",)
 
 
 def _window(subject: Subject) -> Iterator[str]:
