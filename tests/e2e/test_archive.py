@@ -11,8 +11,15 @@ import pytest
 
 from tests.e2e import stack as real
 from tests.e2e.stack import SERVER, Stack
+from tests.panes.objects import a_backup, completed
+from tests.wire.stores import ADMIN
 from tui.barman import wal
 from tui.barman.wal import Segment
+from tui.cnpg import backup, location, store
+from tui.cnpg.location import Location, Place
+from tui.live import base_look
+from tui.verdict.verification import Verification
+from tui.wire.bucket import Bucket, Keys
 
 pytestmark = pytest.mark.skipif(bool(real.missing()), reason=f"the real stack: {real.missing()}")
 
@@ -148,6 +155,45 @@ def test_without_a_usable_base_the_exit_code_is_2(stack: Stack) -> None:
     done = stack.ours("pg-baseless")
     assert done.returncode == 2
     assert "not restorable: there is no base backup" in done.stdout
+
+
+async def test_each_base_backup_is_verified_as_its_backup_promises(
+    stack: Stack, ours: dict[str, Any]
+) -> None:
+    """What ``cnpg-tui backup --wait`` does at the end, on what Barman and PostgreSQL wrote."""
+    done = [base for base in ours["base_backups"] if base["status"] == "DONE"]
+    for base in done:
+        found = await verified(stack, SERVER, base)
+        assert (found.holds, found.missing, found.base) == (True, (), base["id"])
+    killed = next(base for base in ours["base_backups"] if base["status"] == "STARTED")
+    segments = {"begin_wal": done[0]["begin_wal"], "end_wal": done[0]["end_wal"]}
+    assert not (await verified(stack, SERVER, killed | segments)).may_come
+
+    newest = done[-1]
+    stack.copy("pg-cut", without=[f"/{newest['end_wal']}"])
+    cut = await verified(stack, "pg-cut", newest)
+    assert [key.rpartition("/")[2] for key in cut.missing] == [newest["end_wal"]]
+    stack.copy("pg-dataless", without=["/data.tar"])
+    dataless = await verified(stack, "pg-dataless", newest)
+    assert dataless.missing[0] == f"base/{newest['id']}/data.tar"
+    assert not dataless.may_come
+
+
+async def verified(stack: Stack, server: str, base: dict[str, Any]) -> Verification:
+    """A look with what the plugin would have written into the Backup."""
+    told = {"backupId": base["id"], "beginWal": base["begin_wal"], "endWal": base["end_wal"]}
+    source = a_backup("pg-1", **completed() | told)
+    where = location.place_of(real.DESTINATION, stack.weed.url)
+    assert isinstance(where, Place)
+    config = store.configuration({"destinationPath": real.DESTINATION})
+    bucket = await Bucket.open(where, Keys("the test's", *ADMIN))
+    try:
+        place = Location(where, server, "production", config)
+        found = await base_look.look(bucket, place, backup.read(source))
+    finally:
+        await bucket.close()
+    assert isinstance(found, Verification), found
+    return found
 
 
 def test_a_store_that_is_not_there_is_exit_code_3(stack: Stack) -> None:
