@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import Served
 from tests.e2e.test_check import DEADLINE
+from tests.panes.objects import a_cluster
 from tests.sandbox.staged import Sandbox, waited
 from tui import backup_report, connect
+from tui.sandbox.apiserver import ApiServer
 
 SCENARIO = """
 stores:
@@ -63,6 +66,11 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def begun(sandbox: Sandbox, home: Path, *arguments: str, user: str = "") -> subprocess.Popen[str]:
     """Start it as a program would."""
     kubeconfig = sandbox.kubeconfig.with_name(f"{user}.yaml") if user else sandbox.kubeconfig
+    return started(kubeconfig, home, *arguments)
+
+
+def started(kubeconfig: Path, home: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Against any server."""
     private = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "XDG_DATA_HOME": str(home)}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.Popen(
@@ -212,6 +220,51 @@ def test_the_end_of_the_time_and_an_interrupt_leave_the_backup_running(
     assert "Traceback" not in err
     assert stopped["headline"].startswith("stopped by SIGINT. ")
     assert {late["name"], stopped["name"]} == set(backups_of(sandbox, "pg-slow"))
+
+
+def heard(process: subprocess.Popen[str], word: str) -> None:
+    """Read what it says until a line holds this word."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if word in line:
+            return
+    raise AssertionError(f"never said {word!r}: {said}")
+
+
+def test_a_backup_that_somebody_deletes_is_two(served: Served, tmp_path: Path) -> None:
+    served.seed(a_cluster("pg"))
+    process = started(served.kubeconfig(tmp_path / "kubeconfig"), tmp_path, "pg", "--wait")
+    heard(process, "not taken up yet")
+
+    def delete(server: ApiServer) -> None:
+        resource = server.registry.at("postgresql.cnpg.io", "v1", "backups")
+        assert resource is not None
+        (made,) = server.store.listed(resource)
+        server.store.remove(made)
+
+    served.do(delete)
+    _, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 2
+    assert "was deleted before it was completed" in err
+
+
+def test_a_server_that_goes_away_is_waited_for_and_the_end_is_not_known(
+    served: Served, tmp_path: Path
+) -> None:
+    served.seed(a_cluster("pg"))
+    kubeconfig = served.kubeconfig(tmp_path / "kubeconfig")
+    process = started(kubeconfig, tmp_path, "pg", "--wait", "-o", "json")
+    heard(process, "not taken up yet")
+    served.stop()
+    heard(process, "not heard of now, trying again")
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 128 + signal.SIGTERM
+    told = json.loads(out)
+    assert told["headline"].endswith("goes on without being watched")
+    assert (told["phase"], told["verified"]) == (None, None)
 
 
 def test_no_server_is_two_because_nothing_was_created(tmp_path: Path) -> None:
