@@ -20,6 +20,7 @@ from tui.cnpg.manifest import (
     Key,
     Manifest,
 )
+from tui.cnpg.store import CHECKSUM_VARIABLES
 from tui.live.changes import Listed
 from tui.live.estate import Estate
 from tui.live.orders import remedy
@@ -29,7 +30,7 @@ from tui.verdict.fix import DeleteBackup, SetChecksums, SwitchOn
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 STORE = Key("prod", "r2")
-REQUEST, RESPONSE = remedy.CHECKSUMS
+REQUEST, RESPONSE = CHECKSUM_VARIABLES
 BOTH = [{"name": REQUEST, "value": "when_required"}, {"name": RESPONSE, "value": "when_required"}]
 REGION = {"name": "AWS_DEFAULT_REGION", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
 

@@ -13,6 +13,10 @@ from typing import Any
 from tui.cnpg import manifest
 from tui.cnpg.manifest import Key, Manifest
 
+CHECKSUM_VARIABLES = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+"""Both must be ``when_required`` for stores that do not take the S3 client's checksums
+(plugin-barman-cloud ``web/docs/object_stores.md``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SecretKey:

@@ -115,7 +115,13 @@ async def serve(
             stack.callback(access.close)
         kube = Kube(api, operator_user.token, trust=_trust(tls))
         stack.push_async_callback(kube.close)
-        operator = Operator(kube, access, pace=Pace(options.speed), postgres=stage.postgres)
+        operator = Operator(
+            kube,
+            access,
+            pace=Pace(options.speed),
+            postgres=stage.postgres,
+            complaints=stage.complaints,
+        )
         voice.follow(operator)
         playing = asyncio.create_task(operator.run())
         stack.push_async_callback(_over, playing)

@@ -59,6 +59,8 @@ class Taken:
     """The ScheduledBackup that made it; empty: somebody asked."""
     target: str = ""
     exit: int = 1
+    error: str = ""
+    """What barman-cloud-backup wrote on stderr, which the log of its pod still holds."""
 
 
 class Film:
@@ -138,7 +140,9 @@ class Film:
         at = self._now - asked.ago
         name = asked.name or f"{self.cluster.name}-{compact(at)}"
         base = self._base(at, asked.phase, asked.error, asked.target)
-        return Taken(name, at, asked.phase, base, target=asked.target, exit=asked.exit)
+        return Taken(
+            name, at, asked.phase, base, target=asked.target, exit=asked.exit, error=asked.error
+        )
 
     def _base(self, asked: datetime, phase: str, error: str = "", target: str = "") -> BaseBackup:
         began = asked + timedelta(seconds=1, microseconds=self._random.randrange(10**6))

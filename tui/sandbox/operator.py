@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tui.sandbox import client, manifests
@@ -35,10 +35,16 @@ class Operator:
         *,
         pace: Pace = Pace(),  # noqa: B008
         postgres: Mapping[Key, Postgres] | None = None,
+        complaints: Iterable[tuple[Manifest, str]] = (),
     ) -> None:
-        """`postgres` holds the instances of Clusters that are there already; others begin empty."""
+        """`postgres` holds the instances of Clusters that are there already; others begin empty.
+
+        `complaints` is what failed backups left in the logs of these pods.
+        """
         self.world = World(kube, access, pace, postgres or {})
         sidecar = Sidecar(self.world)
+        for pod, text in complaints:
+            sidecar.complain(pod, text)
         self._backups = Workqueue(Backups(self.world, sidecar).look, pace)
         self._schedules = Workqueue(Schedules(self.world).look, pace)
         self._instances = Clusters(self.world, sidecar)

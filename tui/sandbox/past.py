@@ -24,6 +24,8 @@ class Stage:
     lying: list[Object] = field(default_factory=list)
     """What the bucket holds, newest first."""
     postgres: dict[tuple[str, str], Postgres] = field(default_factory=dict)
+    complaints: list[tuple[Manifest, str]] = field(default_factory=list)
+    """What barman-cloud-backup once wrote on stderr in these pods, oldest first."""
 
 
 def stage(
@@ -40,7 +42,12 @@ def stage(
         store = stores.get((cluster.namespace, cluster.store))
         result.postgres[cluster.key] = film.postgres()
         result.lying += film.lying()
-        result.manifests += _objects(film, store, now)
+        objects = _objects(film, store, now)
+        result.manifests += objects
+        pods = [one for one in objects if one["kind"] == "Pod"]
+        result.complaints += [
+            (_pod_of(taken, pods), taken.error) for taken in film.taken if taken.error
+        ]
         if store and (window := film.window()):
             windows = store.setdefault("status", {}).setdefault("serverRecoveryWindow", {})
             windows[cluster.server_name] = {key: stamp(at) for key, at in window.items()}
@@ -239,8 +246,7 @@ def _backup(taken: Taken, cluster: Manifest, pods: list[Manifest]) -> Manifest:
 def _backup_status(taken: Taken, cluster: Manifest, pods: list[Manifest]) -> Manifest:
     if taken.phase == "pending":
         return {"phase": "pending"}
-    base = taken.base
-    pod = pods[1 if base.from_standby else 0]
+    base, pod = taken.base, _pod_of(taken, pods)
     status = manifests.started_status(pod, base.version, base.began)
     if base.ended:
         status |= manifests.completed_status(base, cluster["metadata"]["uid"], base.ended)
@@ -248,6 +254,11 @@ def _backup_status(taken: Taken, cluster: Manifest, pods: list[Manifest]) -> Man
         ended = base.began + timedelta(seconds=9)
         status |= manifests.failed_status("plugin", _error(taken), ended)
     return status
+
+
+def _pod_of(taken: Taken, pods: list[Manifest]) -> Manifest:
+    """Where it ran."""
+    return pods[1 if taken.base.from_standby else 0]
 
 
 def _error(taken: Taken) -> str:

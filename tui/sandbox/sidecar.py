@@ -260,13 +260,16 @@ class Sidecar:
                 record = {"error_severity": "WARNING", "message": message}
                 self._world.logs.write(pod, "postgres", "record", logger="postgres", record=record)
 
+    def complain(self, pod: Mapping[str, Any], text: str) -> None:
+        """Log what barman-cloud-backup writes on stderr when it fails."""
+        self._stderr(pod, "barman-cloud-backup", f"Barman cloud backup exception: {text}")
+
     async def _put_info(self, place: Place, base: BaseBackup) -> None:
         key = place.folder.info(base.backup_id)
         await self._world.access.put(place.door, key, base.info.encode())
 
     def _base_fault(self, pod: Mapping[str, Any], exit_status: int, text: str) -> PluginFault:
-        tool = "barman-cloud-backup"
-        self._stderr(pod, tool, f"Barman cloud backup exception: {text}")
+        self.complain(pod, text)
         error = f"exit status {exit_status}"
         self._log(pod, "Error while taking backup", level="error", exitCode=-1, error=error)
         return PluginFault(faults.base_backup_failed(exit_status))

@@ -27,6 +27,8 @@ from tests.verdict.triage.made_up import (
     said_by_barman,
     witnesses,
 )
+from tui.cnpg.manifest import Key
+from tui.verdict.fix import ChangeSchedule, DeleteBackup, SetChecksums, SwitchOn
 from tui.verdict.level import Level
 from tui.verdict.triage.rung import State
 from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown, Witnesses
@@ -384,3 +386,45 @@ def test_commands_name_the_objects_they_are_about() -> None:
     cron = judged(witnesses(schedules=(a_schedule("0 2 * * *"),))).advice
     assert "kubectl -n prod patch scheduledbackup nightly --type merge -p '{" in cron
     assert line in cron
+
+
+def test_a_store_that_refuses_checksums_is_mended_from_the_ladder() -> None:
+    refused = failing(sidecar_errors=said_by_barman("x-amz-content-sha256 must be UNSIGNED"))
+    (rung,) = [rung for rung in broken(refused) if rung.code == "checksums"]
+    assert rung.fix == SetChecksums(Key("prod", "r2"))
+
+
+FIXES: list[tuple[str, Witnesses, type]] = [
+    ("unprotected", a_spec(plugins=[{**PLUGIN, "enabled": False}]), SwitchOn),
+    ("archiver-flag", a_spec(plugins=[UNSAID]), SwitchOn),
+    ("checksums", witnesses(store=a_store(env=[])), SetChecksums),
+    ("five-field-cron", witnesses(schedules=(a_schedule("0 2 * * *"),)), ChangeSchedule),
+    ("schedule-suspended", witnesses(schedules=(a_schedule(suspend=True),)), ChangeSchedule),
+    (
+        "schedule-method",
+        witnesses(schedules=(a_schedule(method="barmanObjectStore"),)),
+        ChangeSchedule,
+    ),
+    (
+        "schedule-without-plugin",
+        witnesses(schedules=(a_schedule(pluginConfiguration={"name": ""}),)),
+        ChangeSchedule,
+    ),
+    (
+        "queue-stuck",
+        witnesses(backups=(a_backup(), a_backup("new", "started", created=ago(hours=12)))),
+        DeleteBackup,
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "seen", "kind"), FIXES, ids=[each[0] for each in FIXES])
+def test_a_remedy_that_is_a_small_write_can_be_carried_out(
+    code: str, seen: Witnesses, kind: type
+) -> None:
+    (rung,) = [rung for rung in judged(seen).ladder if rung.code == code]
+    assert isinstance(rung.fix, kind)
+
+
+def test_nothing_else_of_a_healthy_ladder_is_written_to() -> None:
+    assert [rung.fix for rung in judged(witnesses()).ladder if rung.fix] == []

@@ -14,13 +14,13 @@ from typing import Any
 from tui import words
 from tui.cnpg import manifest
 from tui.cnpg.manifest import BACKUPS, CLUSTERS, OBJECT_STORES, Key, Kind, Manifest
+from tui.cnpg.store import CHECKSUM_VARIABLES
 from tui.live.estate import Estate
 from tui.live.orders import shown
 from tui.live.orders.order import Change, Delete, Order, Refusal
 from tui.live.rights import Right
 from tui.verdict.fix import ChangeSchedule, DeleteBackup, Fix, SetChecksums, SwitchOn
 
-CHECKSUMS = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
 WHEN_REQUIRED = "when_required"
 
 
@@ -64,7 +64,7 @@ def set_checksums(
     before = [dict(item) for item in manifest.items(found, *path)]
     after = [dict(item) for item in before]
     operations = []
-    for name in CHECKSUMS:
+    for name in CHECKSUM_VARIABLES:
         wanted = {"name": name, "value": WHEN_REQUIRED}
         at = next((at for at, item in enumerate(after) if item.get("name") == name), None)
         if at is None:
@@ -204,4 +204,7 @@ def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
 
 def _without_values(env: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
     """Variables to look at: a value that is not ours may be a secret."""
-    return [item if item.get("name") in CHECKSUMS else {"name": item.get("name")} for item in env]
+    return [
+        item if item.get("name") in CHECKSUM_VARIABLES else {"name": item.get("name")}
+        for item in env
+    ]

@@ -7,10 +7,10 @@ from datetime import timedelta
 from tui import words
 from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.cnpg.pod import Pod, Sidecar
+from tui.cnpg.store import CHECKSUM_VARIABLES
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
-from tui.verdict.triage.store import CHECKSUMS
 from tui.verdict.witnesses import NotKnown
 
 LATELY = timedelta(hours=1)
@@ -98,7 +98,7 @@ def old_environment(case: Case) -> Trouble | None:
     """A rollout that has not happened leaves the environment as it was."""
     if case.store is None:
         return None
-    wanted = {name: case.store.sidecar_env.get(name) for name in CHECKSUMS}
+    wanted = {name: case.store.sidecar_env.get(name) for name in CHECKSUM_VARIABLES}
     behind = [one.key.name for one in case.pods if one.sidecar and _differs(one.sidecar, wanted)]
     if not behind:
         return None

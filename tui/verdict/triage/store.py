@@ -5,15 +5,12 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from tui.cnpg.location import NoLocation
+from tui.cnpg.store import CHECKSUM_VARIABLES
 from tui.verdict.fix import SetChecksums
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
 from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown
-
-CHECKSUMS = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
-"""Both must be ``when_required`` for stores that do not take the S3 client's checksums
-(plugin-barman-cloud ``web/docs/object_stores.md``)."""
 
 _EDIT = "kubectl -n {ns} edit objectstores.barmancloud.cnpg.io {store}"
 
@@ -96,7 +93,7 @@ def checksums(case: Case) -> Trouble | None:
     store = case.store
     if store is None or not store.configuration.endpoint_url:
         return None
-    odd = [name for name in CHECKSUMS if store.sidecar_env.get(name) != "when_required"]
+    odd = [name for name in CHECKSUM_VARIABLES if store.sidecar_env.get(name) != "when_required"]
     if not odd:
         return None
     return Trouble(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tui import words
+from tui.verdict.fix import SetChecksums
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case, Said
 from tui.verdict.triage.rung import Trouble
@@ -24,6 +25,7 @@ _CHECKSUMS = (
     '{{"name":"AWS_REQUEST_CHECKSUM_CALCULATION","value":"when_required"}},'
     '{{"name":"AWS_RESPONSE_CHECKSUM_VALIDATION","value":"when_required"}}]}}}}}}\''
 )
+CHECKSUMS = "checksums"
 _LOG = "kubectl -n {ns} logs {primary} -c plugin-barman-cloud"
 _AGAIN = "kubectl cnpg backup {cluster} -n {ns} --method plugin --plugin-name "
 _PLUGIN = "barman-cloud.cloudnative-pg.io"
@@ -124,7 +126,7 @@ TEXTS: tuple[Known, ...] = (
            "objectstores.barmancloud.cnpg.io {store} --type merge -p "
            '\'{{"spec":{{"configuration":{{"data":{{"compression":"gzip"}}}}}}}}\''),
     _known("sidecar", r"x-amz-content-sha256 must be|Checksum Type mismatch|x-amz-checksum-algorithm|"
-           r"XAmzContentSHA256Mismatch|x-amz-sdk-checksum|\(MissingContentLength\)", "checksums", "F21",
+           r"XAmzContentSHA256Mismatch|x-amz-sdk-checksum|\(MissingContentLength\)", CHECKSUMS, "F21",
            "the store refuses the checksums that the S3 client adds",
            "set both AWS_*_CHECKSUM_* variables to when_required; this rolls the Pods", _CHECKSUMS),
     # -- the way to the store
@@ -228,6 +230,7 @@ def _trouble(case: Case, said: Said, known: Known) -> Trouble:
         evidence=words.shorten(f"{said.source}{when}: {said.text}", 300),
         remedy=known.remedy.format_map(names),
         command=known.command.format_map(names),
+        fix=SetChecksums(case.store.key) if known.code == CHECKSUMS and case.store else None,
     )
 
 
