@@ -90,7 +90,12 @@ class Connection:
             for kind, read in _READERS.items()
         ]
         self._inspection = Inspection(
-            kube.namespace, kube, self._tell, clock=_utc_now, random=self._chance
+            kube.namespace,
+            kube,
+            self._tell,
+            clock=_utc_now,
+            random=self._chance,
+            unanswered=self._doubt,
         )
         self._attention = Attention(self._sweep_of)
         self._losses = Losses()
@@ -148,6 +153,11 @@ class Connection:
     def _recall(self, place: Place, server: str) -> None:
         known = frozenset(each.loss for each in self._losses.of(place, server))
         self._tell(LossesKnown(place, server, known))
+
+    def _doubt(self) -> None:
+        """The server did not answer something: watches that seem well are asked for anew."""
+        for feed in self._feeds:
+            feed.doubt()
 
     def _tell(self, change: Change) -> None:
         self._report(change)

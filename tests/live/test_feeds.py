@@ -234,6 +234,24 @@ async def test_a_half_open_watch_is_left_and_nothing_is_lost(
     assert len(script.queries("list")) == 1
 
 
+async def test_a_watch_that_is_doubted_is_opened_anew_where_it_stands(
+    script: Script, kube: Kube, told: Told, running: Start
+) -> None:
+    script.has(backup("a", 5))
+    script.next(
+        "watch", stream(modified("a", 6), Then.SILENCE), stream(modified("a", 7), Then.SILENCE)
+    )
+    feed_ = feed(kube, told)
+    feed_.doubt()  # while nothing is open there is nothing to doubt
+    running(feed_)
+    await told.until(lambda: told.table == {"a": "6"})
+    feed_.doubt()
+    await told.until(lambda: told.table == {"a": "7"})
+    assert script.queries("watch")[1]["resourceVersion"] == "6"
+    assert len(script.queries("list")) == 1
+    assert all(isinstance(state, Live) for state in told.states)
+
+
 async def test_a_body_that_dribbles_is_read_to_its_end(
     script: Script, kube: Kube, told: Told, running: Start
 ) -> None:

@@ -152,6 +152,8 @@ class Feed:
         self._renewed = False
         self._failures = 0
         self._opened: float | None = None
+        self._trust: asyncio.Timeout | None = None
+        """Of the open watch: it ends when somebody doubts that the server is there."""
         self._moved = False
         self._batch: list[Event] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -179,6 +181,14 @@ class Feed:
     def retry(self) -> None:
         """Ask again now instead of after the wait."""
         self._asked.set()
+
+    def doubt(self) -> None:
+        """Something else was not answered: open the watch anew, for it may be just as dead.
+
+        A quiet watch and a dead one look alike for minutes; opening it costs one request.
+        """
+        if self._trust is not None:
+            self._trust.reschedule(asyncio.get_running_loop().time())
 
     async def _list(self) -> None:
         """Hear all there is. The first time every page is told at once, so that rows appear."""
@@ -231,12 +241,16 @@ class Feed:
                 self._opened = loop.time()
                 self._say_live()
                 try:
-                    async for type_, source in events:
-                        self._hear(type_, source)
-                        if len(self._batch) >= _SLICE:
-                            self._flush()
-                            await asyncio.sleep(0)  # a burst must not keep the keyboard waiting
+                    async with asyncio.timeout(None) as self._trust:
+                        async for type_, source in events:
+                            self._hear(type_, source)
+                            if len(self._batch) >= _SLICE:
+                                self._flush()
+                                await asyncio.sleep(0)  # a burst must not keep a key waiting
+                except TimeoutError:
+                    return  # doubted: it is opened anew, where it stands
                 finally:
+                    self._trust = None
                     self._flush()
         if not self._moved and loop.time() - self._opened < self._patience.settled:
             raise faults.Unreachable(f"cannot watch {self.kind.plural}: the server ends it at once")

@@ -36,7 +36,7 @@ class Source(Protocol):
     """The port; ``wire.kube.Kube`` fits it. Everything raises ``faults.Fault``."""
 
     def list(
-        self, kind: Kind, namespace: str | None, *, label_selector: str
+        self, kind: Kind, namespace: str | None, *, label_selector: str, silence: float
     ) -> AsyncGenerator[Page, None]: ...
 
     async def pod_proxy(
@@ -62,6 +62,8 @@ class Patience:
     interval: float = 30.0
     forbidden: float = 300.0
     """How long a refusal is remembered before the same is asked again."""
+    answer: float = 10.0
+    """A list of Pods that brings no byte for so long is given up: the server does not answer."""
     at_once: int = 4
     """Primaries asked at the same time."""
 
@@ -77,8 +79,11 @@ class Inspection:
         *,
         clock: Callable[[], datetime],
         random: Random,
+        unanswered: Callable[[], None] = lambda: None,
         patience: Patience | None = None,
     ) -> None:
+        """``unanswered`` is called when the API server does not answer: others may not know yet."""
+        self._unanswered = unanswered
         self._namespace = namespace
         self._source = source
         self._report = report
@@ -157,7 +162,12 @@ class Inspection:
             return remembered
         found: dict[Key, list[Pod]] = {}
         try:
-            pages = self._source.list(PODS, self._namespace, label_selector=pod.CLUSTER_LABEL)
+            pages = self._source.list(
+                PODS,
+                self._namespace,
+                label_selector=pod.CLUSTER_LABEL,
+                silence=self._patience.answer,
+            )
             async with aclosing(pages):
                 async for page in pages:
                     for source in page.items:
@@ -258,6 +268,8 @@ class Inspection:
 
     def _not_known(self, asked: str, fault: faults.Fault) -> NotKnown:
         why = NotKnown(str(fault))
+        if isinstance(fault, faults.Unreachable):
+            self._unanswered()
         if isinstance(fault, faults.Forbidden):
             self._refused[asked] = (asyncio.get_running_loop().time(), why)
         return why
