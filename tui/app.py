@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -32,7 +32,7 @@ from tui import bundling, connect, faults, themes
 from tui.cnpg.backup import Method
 from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES, Key
 from tui.live.changes import Change
-from tui.live.chronicle import Chronicle, Turn, summary
+from tui.live.chronicle import Chronicle, summary
 from tui.live.estate import Delta, Estate
 from tui.live.following import Following
 from tui.live.orders import order as orders
@@ -133,6 +133,8 @@ class CnpgTui(App[None]):
         self.last_words = ""
         """Why it ended by itself; for the terminal, once the app has given it back."""
         self.rights: Rights | None = None
+        self.serving = False
+        """Whether a wish is being served at the desk: one after the other."""
         several = flags.all_namespaces
         self.header_line = HeaderLine()
         self.rail = Static(id="rail", markup=False)
@@ -238,19 +240,20 @@ class CnpgTui(App[None]):
             self._tell(replace(delta, clusters=judged))
         if judged:
             self.clusters.judged(judged)
-            self._turned(self.chronicle.hear(judged, self.estate.verdicts, self.clock()))
+            turned = self.chronicle.hear(judged, self.estate.verdicts, self.clock())
+            if turned and isinstance(self.screen, TurnsScreen):
+                self.screen.redraw()
         if delta or judged:
             self._header()
 
-    def _turned(self, turns: Sequence[Turn]) -> None:
+    def _say_turns(self) -> None:
         """Say which verdicts got worse or recovered."""
+        turns = self.chronicle.news(self.clock())
         worse = any(turn.worse for turn in turns)
         for said in summary(turns):
             self._say(said, "error" if worse else "information")
         if worse and self.rings:
             self.bell()
-        if turns and isinstance(self.screen, TurnsScreen):
-            self.screen.redraw()
 
     def _tell(self, delta: Delta) -> None:
         for pane in self.panes:
@@ -264,6 +267,7 @@ class CnpgTui(App[None]):
 
     def _heartbeat(self) -> None:
         self._judge(Delta(clusters=self.estate.due(self.clock())))
+        self._say_turns()
         for pane in self.panes:
             if pane.display:
                 pane.tick()
@@ -333,7 +337,11 @@ class CnpgTui(App[None]):
     @on(intents.RemedyWanted)
     @work(group="orders")
     async def _at_the_desk(self, event: Wish) -> None:
-        if len(self.screen_stack) > 1 and not isinstance(self.screen, TriageScreen):
+        elsewhere = len(self.screen_stack) > 1 and not isinstance(self.screen, TriageScreen)
+        if elsewhere:
+            return
+        if self.serving:
+            self._say("The wish before is not served yet: the server has not answered", "warning")
             return
         wire = self.wire
         desk = Desk(
@@ -346,7 +354,11 @@ class CnpgTui(App[None]):
             read_only=self.read_only,
             follow=self._follow,
         )
-        await desk.serve(event)
+        self.serving = True
+        try:
+            await desk.serve(event)
+        finally:
+            self.serving = False
 
     async def _follow(self, order: Order) -> None:
         if self.wire is not None:

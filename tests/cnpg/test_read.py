@@ -141,7 +141,10 @@ def test_a_store_keeps_references_to_secrets_and_the_plain_environment() -> None
     )
     assert found.configuration.s3_credentials is not None
     assert found.configuration.s3_credentials.access_key_id == store.SecretKey("creds", "ID")
-    assert found.sidecar_env == {"AWS_REQUEST_CHECKSUM_CALCULATION": "when_required"}
+    assert found.sidecar_env == {
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "TOKEN": None,
+    }
     assert found.recovery_windows["pg"].last_successful_backup == datetime(
         2026, 11, 22, 2, tzinfo=UTC
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,8 @@ from tui.verdict.health import Level, Verdict
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 PG = Key("prod", "pg")
-UNKNOWN = verdict(film(whole=None))
+LOOKING = verdict(film(whole=None))
+UNKNOWN = replace(LOOKING, findings=(replace(LOOKING.findings[0], code="one-witness"),))
 GOOD = verdict(film())
 BAD = verdict(film(missing=(40, 41)))
 assert [each.level for each in (UNKNOWN, GOOD, BAD)] == [
@@ -65,7 +67,27 @@ def test_a_cluster_that_is_gone_and_comes_again_begins_anew() -> None:
     chronicle = Chronicle()
     chronicle.hear([PG], {PG: BAD}, NOW)
     chronicle.hear([PG], {}, NOW + timedelta(minutes=5))
-    assert chronicle.hear([PG], {PG: GOOD}, NOW + timedelta(minutes=6)) == ()
+    assert not chronicle.hear([PG], {PG: GOOD}, NOW + timedelta(minutes=6))
+
+
+def test_looking_again_is_no_news_nor_is_what_is_found_as_before() -> None:
+    assert LOOKING.findings[0].code == "looking"
+    assert turns((0, GOOD), (9, LOOKING), (12, GOOD)) == []
+    assert turns((0, GOOD), (9, LOOKING), (12, BAD)) == [(Level.PROTECTED, Level.FAILING, 12)]
+
+
+def test_each_turn_is_told_once_and_those_that_follow_at_once_together() -> None:
+    chronicle = Chronicle()
+    verdicts = {Key("prod", f"pg-{number}"): GOOD for number in range(50)}
+    chronicle.hear(verdicts, verdicts, NOW)
+    told = []
+    for second, key in enumerate(verdicts, 300):
+        now = NOW + timedelta(seconds=second)
+        chronicle.hear([key], {key: BAD}, now)
+        told.append(len(chronicle.news(now)))
+    assert [count for count in told if count] == [1, 10, 10, 10, 10]
+    assert len(chronicle.news(NOW + timedelta(hours=1))) == 9
+    assert chronicle.news(NOW + timedelta(hours=2)) == ()
 
 
 def a_turn(number: int) -> Turn:
@@ -77,7 +99,7 @@ def test_a_few_turns_are_told_one_by_one_and_a_storm_in_one_sentence() -> None:
     assert summary([a_turn(1)]) == ("pg-1 protected -> failing: film torn",)
     assert len(summary([a_turn(number) for number in range(3)])) == 3
     (storm,) = summary([a_turn(number) for number in range(200)])
-    assert storm == "200 verdicts changed at once: pg-0, pg-1, pg-2 and 197 more. v shows them"
+    assert storm == "verdicts: 200 got worse: pg-0, pg-1, pg-2 ... v shows them all"
 
 
 def test_only_so_many_are_kept() -> None:

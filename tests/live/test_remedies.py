@@ -26,7 +26,7 @@ from tui.live.estate import Estate
 from tui.live.orders import remedy
 from tui.live.orders.order import Change, Delete, Order, Refusal
 from tui.live.rights import Right
-from tui.verdict.fix import DeleteBackup, SetChecksums, SwitchOn
+from tui.verdict.fix import DeleteBackup, SetChecksums, SetOptions, SwitchOn
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 STORE = Key("prod", "r2")
@@ -65,7 +65,7 @@ def estate_with(*backups: Backup) -> Estate:
     return estate
 
 
-def a_store(sidecar: Manifest | None) -> Manifest:
+def a_store(sidecar: Manifest | None) -> dict[str, Any]:
     spec: dict[str, Any] = {"configuration": {"destinationPath": "s3://b/"}}
     if sidecar is not None:
         spec["instanceSidecarConfiguration"] = sidecar
@@ -124,18 +124,60 @@ def test_a_store_that_has_both_is_left_alone() -> None:
     assert "both variables already" in order.why
 
 
-def test_the_line_for_kubectl_adds_where_there_is_a_list_and_makes_one_where_there_is_none() -> (
-    None
-):
-    added = operations(made(remedy.set_checksums(estate_with(), STORE, a_store({"env": [REGION]}))))
-    path = "/spec/instanceSidecarConfiguration/env"
-    assert [(each["op"], each["path"]) for each in added] == [("add", f"{path}/-")] * 2
-    for sidecar, place, value in (
-        (None, "/spec/instanceSidecarConfiguration", {"env": BOTH}),
-        ({"logLevel": "debug"}, path, BOTH),
-    ):
-        order = made(remedy.set_checksums(estate_with(), STORE, a_store(sidecar)))
-        assert operations(order) == [{"op": "add", "path": place, "value": value}]
+def test_a_cluster_that_recovers_from_the_store_is_restarted_too() -> None:
+    estate = estate_with()
+    source = {"name": "origin", "plugin": {"name": BARMAN_PLUGIN, "parameters": a_name("r2")}}
+    other = {"name": "other", "plugin": {"name": BARMAN_PLUGIN, "parameters": a_name("r3")}}
+    spec = {
+        "bootstrap": {"recovery": {"source": "origin"}},
+        "externalClusters": [source, other],
+    }
+    restored = cluster.read({"metadata": {"name": "restored", "namespace": "prod"}, "spec": spec})
+    assert restored.source_stores == ("r2",)
+    estate.apply(Listed(CLUSTERS, (a_cluster("pg"), restored), NOW))
+    order = made(remedy.set_checksums(estate, STORE, a_store(None)))
+    assert "the Pods of pg, restored are restarted" in order.warnings[0]
+
+
+def a_name(store: str) -> Manifest:
+    return {"barmanObjectName": store}
+
+
+def test_an_option_is_taken_out_and_what_that_means_is_said() -> None:
+    found = a_store(None)
+    found["spec"]["configuration"] |= {
+        "tags": {"a": "b"},
+        "wal": {"encryption": "AES256", "compression": "gzip"},
+    }
+    fix = SetOptions(STORE, {("tags",): None, ("wal", "encryption"): None})
+    order = made(remedy.order(estate_with(), fix, found))
+    fields = {"spec": {"configuration": {"tags": None, "wal": {"encryption": None}}}}
+    assert order.act == Change(OBJECT_STORES, STORE, "41", fields)
+    assert order.sentence == "Remove tags, wal.encryption of ObjectStore r2 in prod"
+    assert [line for line in order.shown.splitlines() if line[0] in "+-"] == [
+        "-    tags:",
+        "-      a: b",
+        "-      encryption: AES256",
+    ]
+    assert "the sidecars of pg, pg-audit read it within 10 s: no Pod" in order.warnings[0]
+    assert "encrypted only if the bucket does so" in order.warnings[1]
+    assert json.loads(shlex.split(order.kubectl)[-1]) == fields
+
+
+def test_an_option_that_is_so_already_is_left_alone() -> None:
+    gone = remedy.order(estate_with(), SetOptions(STORE, {("tags",): None}), a_store(None))
+    assert isinstance(gone, Refusal)
+    assert "like that already" in gone.why
+
+
+def test_only_the_version_makes_no_other_order_but_anything_that_is_shown_does() -> None:
+    estate = estate_with()
+    order = made(remedy.set_checksums(estate, STORE, a_store(None)))
+    later = a_store(None)
+    later["metadata"] = {**later["metadata"], "resourceVersion": "42"}
+    assert remedy.is_same(order, made(remedy.set_checksums(estate, STORE, later)))
+    changed = a_store({"env": [REGION]})
+    assert not remedy.is_same(order, made(remedy.set_checksums(estate, STORE, changed)))
 
 
 def a_manifest(*plugins: Manifest) -> Manifest:
@@ -152,6 +194,7 @@ def test_a_plugin_that_is_off_becomes_the_archiver_and_the_others_stay_as_they_a
     on = {**OFF, "enabled": True, "isWALArchiver": True}
     assert order.act == Change(CLUSTERS, Key("prod", "pg"), "9", {"spec": {"plugins": [OTHER, on]}})
     assert operations(order) == [
+        {"op": "test", "path": "/spec/plugins/1/name", "value": BARMAN_PLUGIN},
         {"op": "add", "path": "/spec/plugins/1/enabled", "value": True},
         {"op": "add", "path": "/spec/plugins/1/isWALArchiver", "value": True},
     ]
@@ -172,7 +215,7 @@ def test_deleting_a_stuck_backup_says_what_stays_what_goes_on_and_who_is_next() 
     estate = estate_with(
         a_backup("stuck", "started", 12), a_backup("next", "pending", 3), a_backup("b", "", 1)
     )
-    order = made(remedy.delete_backup(estate, Key("prod", "stuck")))
+    order = made(remedy.delete_backup(estate, a_backup("stuck", "started", 12)))
     assert order.act == Delete(BACKUPS, Key("prod", "stuck"), "u-stuck", "7")
     assert "what lies in the bucket stays" in order.warnings[0]
     assert "is not stopped" in order.warnings[1]
@@ -181,14 +224,14 @@ def test_deleting_a_stuck_backup_says_what_stays_what_goes_on_and_who_is_next() 
 
 @pytest.mark.parametrize("phase", ["completed", "failed"])
 def test_a_backup_that_is_done_is_not_deleted(phase: str) -> None:
-    refusal = remedy.delete_backup(estate_with(a_backup("b", phase, 1)), Key("prod", "b"))
+    refusal = remedy.delete_backup(estate_with(), a_backup("b", phase, 1))
     assert isinstance(refusal, Refusal)
     assert "holds up nothing" in refusal.why
-    assert isinstance(remedy.delete_backup(estate_with(), Key("prod", "b")), Refusal)
 
 
 def test_each_remedy_names_the_right_it_needs() -> None:
     assert remedy.right(SetChecksums(STORE)) == Right("patch", OBJECT_STORES)
+    assert remedy.right(SetOptions(STORE, {})) == Right("patch", OBJECT_STORES)
     assert remedy.right(SwitchOn(STORE, "x")) == Right("patch", CLUSTERS)
     assert remedy.right(DeleteBackup(STORE)) == Right("delete", BACKUPS)
     assert str(SCHEDULED_BACKUPS) == "scheduledbackups.postgresql.cnpg.io"

@@ -5,10 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.panes.conftest import Open
-from tests.panes.objects import HOUR, a_backup, a_cluster, a_schedule, a_store, completed, started
+from tests.panes.objects import (
+    HOUR,
+    Manifest,
+    a_backup,
+    a_cluster,
+    a_schedule,
+    a_store,
+    completed,
+    started,
+)
 from tests.panes.stage import Stage
 from tests.panes.test_back_up import readers_rules
 from tui.cnpg.manifest import BARMAN_PLUGIN
+from tui.panes.triage import TriageScreen
 from tui.sandbox.apiserver import User
 
 OFF = {
@@ -68,6 +78,71 @@ async def test_a_stuck_backup_is_deleted_and_no_other(stage: Open) -> None:
         assert [one["metadata"]["name"] for one in screen.stored("backups")] == ["old"]
 
 
+R2 = {
+    "destinationPath": "s3://acme-pg/prod",
+    "endpointURL": "https://0123456789abcdef.r2.cloudflarestorage.com",
+    "s3Credentials": {
+        "accessKeyId": {"name": "r2", "key": "id"},
+        "secretAccessKey": {"name": "r2", "key": "secret"},
+    },
+    "wal": {"compression": "gzip", "encryption": "AES256"},
+    "tags": {"team": "dba"},
+}
+ENV = [{"name": "TZ", "value": "UTC"}]
+
+
+def an_r2_store() -> Manifest:
+    made = a_store("r2-store", "pg")
+    made["spec"] = {"configuration": R2, "instanceSidecarConfiguration": {"env": ENV}}
+    return made
+
+
+async def test_checksum_variables_are_added_to_the_store_and_what_is_there_stays(
+    stage: Open,
+) -> None:
+    async with stage(a_cluster("pg"), a_cluster("pg-two"), an_r2_store()) as screen:
+        await screen.until("> pg")
+        await screen.press("t")
+        await screen.until("Triage pg")
+        await to(screen, "checksums")
+        await screen.press("a")
+        await screen.until(
+            "Pods of pg, pg-two are restarted", "+ - name: AWS_REQUEST_CHECKSUM", "accepts it"
+        )
+        await screen.press("enter")
+        await screen.until("ObjectStore r2-store in production: done")
+        [saved] = screen.stored("objectstores", "barmancloud.cnpg.io")
+        env = saved["spec"]["instanceSidecarConfiguration"]["env"]
+        assert env[0] == ENV[0]
+        assert [each["value"] for each in env[1:]] == ["when_required"] * 2
+
+
+async def test_what_r2_refuses_is_taken_out_of_the_store_and_nothing_else(stage: Open) -> None:
+    async with stage(a_cluster("pg"), an_r2_store()) as screen:
+        await screen.until("> pg")
+        await screen.press("t")
+        await screen.until("Triage pg")
+        await to(screen, "not-on-r2")
+        await screen.press("a")
+        await screen.until("Remove tags, wal.encryption of ObjectStore", "no Pod is", "accepts it")
+        await screen.press("enter")
+        await screen.until("r2-store in production: done")
+        [saved] = screen.stored("objectstores", "barmancloud.cnpg.io")
+        left = {name: value for name, value in R2.items() if name != "tags"}
+        assert saved["spec"]["configuration"] == left | {"wal": {"compression": "gzip"}}
+
+
+async def to(screen: Stage, code: str) -> None:
+    """Move the cursor down from the top to the rung with that finding."""
+    ladder = screen.app.screen
+    assert isinstance(ladder, TriageScreen)
+    await screen.press("g")
+    while code != (ladder.table.cursor_key or ("", ""))[1]:
+        before = ladder.table.cursor_key
+        await screen.press("j")
+        assert ladder.table.cursor_key != before, f"no rung has {code}\n{screen.text}"
+
+
 async def test_saying_no_changes_nothing(stage: Open) -> None:
     async with stage(*STUCK) as screen:
         await triage(screen, "base backups")
@@ -78,20 +153,53 @@ async def test_saying_no_changes_nothing(stage: Open) -> None:
         assert len(screen.stored("backups")) == 2
 
 
-async def test_what_changed_meanwhile_is_planned_anew(stage: Open) -> None:
+async def test_what_somebody_else_changed_is_shown_and_then_planned_on(stage: Open) -> None:
     async with stage(a_cluster("pg", spec=OFF), a_store("r2-store", "pg")) as screen:
         await triage(screen, "archiver configured")
         await screen.press("a")
         await screen.until("accepts it")
-        store = screen.server.store
         theirs = a_cluster("pg", spec={"plugins": [*OFF["plugins"], {"name": "other.io"}]})
-        store.seed(theirs)
+        screen.server.store.seed(theirs)
         await screen.press("enter")
-        await screen.until("planned anew", "name: other.io", "accepts it")
+        await screen.until("pg was changed by somebody else", "+ - name: other.io", "You want")
+        await screen.press("enter")
+        await screen.until("+ isWALArchiver: true", "accepts it")
         await screen.press("enter")
         await screen.gone("x archiver configured")
         [saved] = screen.stored("clusters")
         assert [one["name"] for one in saved["spec"]["plugins"]] == [BARMAN_PLUGIN, "other.io"]
+        assert saved["spec"]["plugins"][0]["isWALArchiver"]
+
+
+async def test_theirs_can_be_kept(stage: Open) -> None:
+    async with stage(a_cluster("pg", spec=OFF), a_store("r2-store", "pg")) as screen:
+        await triage(screen, "archiver configured")
+        await screen.press("a")
+        await screen.until("accepts it")
+        theirs = a_cluster(
+            "pg", spec={"plugins": [*OFF["plugins"], {"name": "other.io", "enabled": False}]}
+        )
+        screen.server.store.seed(theirs)
+        await screen.press("enter")
+        await screen.until("changed by somebody else")
+        await screen.press("escape")
+        await screen.until("> x archiver configured")
+        [saved] = screen.stored("clusters")
+        assert saved["spec"]["plugins"][0]["enabled"] is False
+
+
+async def test_a_status_that_the_operator_wrote_meanwhile_asks_nothing_again(stage: Open) -> None:
+    async with stage(a_cluster("pg", spec=OFF), a_store("r2-store", "pg")) as screen:
+        await triage(screen, "archiver configured")
+        await screen.press("a")
+        await screen.until("accepts it")
+        screen.server.store.seed(a_cluster("pg", spec=OFF, phase="Switchover in progress"))
+        await screen.press("enter")
+        await screen.until(
+            "Enable barman-cloud.cloudnative-pg.io of Cluster pg in production: done"
+        )
+        [saved] = screen.stored("clusters")
+        assert saved["spec"]["plugins"][0]["enabled"] is True
 
 
 async def test_read_only_applies_nothing(stage: Open) -> None:

@@ -77,5 +77,6 @@ async def test_a_ladder_that_is_looked_at_follows_the_server(stage: Open) -> Non
         await screen.until("x Secret and rights")
         screen.server.store.seed(a_cluster("pg"))
         await screen.gone("x Secret and rights")
+        await screen.until("> x base backups")
         await screen.press("escape")
         await screen.until("no base backup")

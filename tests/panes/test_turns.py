@@ -34,6 +34,7 @@ async def test_a_verdict_that_gets_worse_is_said_once_and_stands_in_the_timeline
         clock.ahead = timedelta(minutes=5)
         screen.server.store.seed(a_cluster("pg", archiving("False", "exit status 4")))
         await screen.until("pg - unprotected", "x failing")
+        await screen.until(lambda s: s.toasts)
         assert len(screen.toasts) == 1
         assert "pg unprotected -> failing:" in screen.toasts[0]
         assert len(bells) == (1 if rings else 0)

@@ -79,6 +79,8 @@ class Cluster:
     fenced: tuple[str, ...]
     """Names of fenced instances, ``("*",)`` for all."""
     skips_wal_archiving: bool
+    source_stores: tuple[str, ...]
+    """ObjectStores that it recovers from or follows as a replica: its sidecars know them too."""
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, None if the operator has not said anything yet."""
@@ -166,6 +168,7 @@ def read(source: Manifest) -> Cluster:
         hibernated=notes.get("cnpg.io/hibernation") == "on",
         fenced=_fenced(notes.get("cnpg.io/fencedInstances", "")),
         skips_wal_archiving=notes.get("cnpg.io/skipWalArchiving") == "enabled",
+        source_stores=_source_stores(spec),
     )
 
 
@@ -177,6 +180,19 @@ def _plugin(source: Manifest) -> Plugin:
         is_wal_archiver=manifest.flag(source, "isWALArchiver") or False,
         parameters=manifest.pairs(source, "parameters"),
     )
+
+
+def _source_stores(spec: Any) -> tuple[str, ...]:
+    sources = {
+        manifest.text(spec, "bootstrap", "recovery", "source"),
+        manifest.text(spec, "replica", "source"),
+    }
+    named = (
+        manifest.pairs(one, "plugin", "parameters").get("barmanObjectName", "")
+        for one in manifest.items(spec, "externalClusters")
+        if manifest.text(one, "name") in sources
+    )
+    return tuple(name for name in named if name)
 
 
 def _condition(source: Manifest) -> Condition:

@@ -17,6 +17,9 @@ CHECKSUM_VARIABLES = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM
 """Both must be ``when_required`` for stores that do not take the S3 client's checksums
 (plugin-barman-cloud ``web/docs/object_stores.md``)."""
 
+SIDECAR_ENV = ("instanceSidecarConfiguration", "env")
+"""Where they stand under ``spec``."""
+
 
 @dataclass(frozen=True, slots=True)
 class SecretKey:
@@ -77,8 +80,8 @@ class ObjectStore:
     created: datetime | None
     configuration: Configuration
     retention_policy: str
-    sidecar_env: Mapping[str, str]
-    """Plain values of ``instanceSidecarConfiguration.env``; values taken from Secrets are left out."""
+    sidecar_env: Mapping[str, str | None]
+    """``instanceSidecarConfiguration.env`` in its order; None where a value is taken from elsewhere."""
     recovery_windows: Mapping[str, RecoveryWindow]
     """By server name. Entries of removed servers are never deleted by the plugin."""
 
@@ -93,12 +96,16 @@ def read(source: Manifest) -> ObjectStore:
         configuration=configuration(manifest.get(source, "spec", "configuration")),
         retention_policy=manifest.text(source, "spec", "retentionPolicy"),
         sidecar_env={
-            manifest.text(item, "name"): manifest.text(item, "value")
-            for item in manifest.items(source, "spec", "instanceSidecarConfiguration", "env")
-            if manifest.get(item, "valueFrom") is None
+            manifest.text(item, "name"): _plain(item)
+            for item in manifest.items(source, "spec", *SIDECAR_ENV)
         },
         recovery_windows=_windows(manifest.get(source, "status", "serverRecoveryWindow")),
     )
+
+
+def _plain(variable: Any) -> str | None:
+    taken = manifest.get(variable, "valueFrom") is not None
+    return None if taken else manifest.text(variable, "value")
 
 
 def configuration(source: Any) -> Configuration:

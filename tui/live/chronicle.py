@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tui import words
 from tui.cnpg.manifest import Key
 from tui.verdict.health import Level, Verdict
 
@@ -23,6 +22,9 @@ KEPT = 500
 
 FEW = 3
 """So many turns at once are told one by one; more of them in one sentence."""
+
+PAUSE = timedelta(seconds=10)
+"""Between two tellings at least: what turns meanwhile is told together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,25 @@ class Chronicle:
 
     turns: deque[Turn] = field(default_factory=lambda: deque(maxlen=KEPT))
     """Oldest first."""
+    _untold: list[Turn] = field(default_factory=list)
+    _told_at: datetime | None = None
     _first: dict[Key, datetime] = field(default_factory=dict)
     _known: dict[Key, _Known] = field(default_factory=dict)
 
-    def hear(
-        self, judged: Iterable[Key], verdicts: Mapping[Key, Verdict], now: datetime
-    ) -> tuple[Turn, ...]:
-        """These clusters were judged anew; the answer is what has turned."""
-        told = [turn for key in judged if (turn := self._turn(key, verdicts.get(key), now))]
-        self.turns.extend(told)
-        return tuple(told)
+    def hear(self, judged: Iterable[Key], verdicts: Mapping[Key, Verdict], now: datetime) -> bool:
+        """These clusters were judged anew; the answer is whether any has turned."""
+        heard = [turn for key in judged if (turn := self._turn(key, verdicts.get(key), now))]
+        self.turns.extend(heard)
+        self._untold.extend(heard)
+        return bool(heard)
+
+    def news(self, now: datetime) -> tuple[Turn, ...]:
+        """What is to be told now, each turn once: nothing while the last telling is fresh."""
+        fresh = self._told_at is not None and timedelta(0) <= now - self._told_at < PAUSE
+        if fresh or not self._untold:
+            return ()
+        told, self._untold, self._told_at = tuple(self._untold), [], now
+        return told
 
     def _turn(self, key: Key, verdict: Verdict | None, now: datetime) -> Turn | None:
         if verdict is None:  # the cluster is gone: another of its name begins anew
@@ -72,7 +83,7 @@ class Chronicle:
             self._known.pop(key, None)
             return None
         known, level = self._known.get(key), verdict.level
-        if known is None and level is Level.UNKNOWN:
+        if _is_looking(verdict) or (known is None and level is Level.UNKNOWN):
             self._first.setdefault(key, now)
             return None
         if known is not None and known.level is level:
@@ -91,9 +102,17 @@ def summary(turns: Sequence[Turn]) -> tuple[str, ...]:
             f"{turn.cluster.name} {word(turn.before)} -> {word(turn.after)}: {turn.headline}"
             for turn in turns
         )
-    names = ", ".join(turn.cluster.name for turn in turns[:FEW])
-    count, more = words.counted(len(turns), "verdict"), len(turns) - FEW
-    return (f"{count} changed at once: {names} and {more} more. v shows them",)
+    named = sorted(turns, key=lambda turn: not turn.worse)[:FEW]
+    names = ", ".join(dict.fromkeys(turn.cluster.name for turn in named))
+    worse = sum(turn.worse for turn in turns)
+    counts = [f"{worse} got worse"] * bool(worse)
+    counts += [f"{len(turns) - worse} recovered"] * (worse < len(turns))
+    return (f"verdicts: {', '.join(counts)}: {names} ... v shows them all",)
+
+
+def _is_looking(verdict: Verdict) -> bool:
+    """Whether the bucket is being looked at: that says nothing new."""
+    return bool(verdict.findings) and verdict.findings[0].code == "looking"
 
 
 def word(level: Level) -> str:

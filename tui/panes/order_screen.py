@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -50,7 +50,7 @@ class OrderScreen(ConfirmScreen, inherit_bindings=False):
 
 
 class OvertakenScreen(ModalScreen[bool]):
-    """Both versions of a schedule that somebody else changed first: theirs and ours."""
+    """What somebody else changed first in an object, and what was to be changed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "answer(True)", "put mine on top of theirs", id="overtaken.replan"),
@@ -59,19 +59,19 @@ class OvertakenScreen(ModalScreen[bool]):
         Binding("k,up", "scroll(-1)", "up", show=False),
     ]
 
-    def __init__(
-        self, before: ScheduledBackup, wanted: ScheduledBackup, theirs: ScheduledBackup
-    ) -> None:
+    def __init__(self, name: str, theirs: str, mine: str, clash: Iterable[str] = ()) -> None:
         super().__init__()
-        self.before, self.wanted, self.theirs = before, wanted, theirs
+        self.object_name = name
+        self.theirs, self.mine = theirs, mine
+        self.clash = tuple(clash)
 
     def compose(self) -> ComposeResult:
-        name = self.before.key.name
         with Vertical(id="confirm"):
             with VerticalScroll():
                 yield Static(
                     Content.styled(
-                        f"{name} was changed by somebody else: nothing is written", "bold"
+                        f"{self.object_name} was changed by somebody else: nothing is written",
+                        "bold",
                     ),
                     markup=False,
                 )
@@ -79,18 +79,16 @@ class OvertakenScreen(ModalScreen[bool]):
             yield Footer(compact=True, show_command_palette=False)
 
     def _told(self) -> list[Content]:
-        theirs = orders.difference(self.before, self.theirs) or "nothing you can see here"
-        both = _fields(self.before, self.theirs) & _fields(self.before, self.wanted)
         lines = [
             Content(""),
             Content.styled("They changed", "bold"),
-            Content(theirs),
+            Content(self.theirs or "nothing you can see here"),
             Content(""),
             Content.styled("You want", "bold"),
-            Content(orders.difference(self.before, self.wanted)),
+            Content(self.mine),
         ]
-        if both:
-            clash = f"! both changed {', '.join(sorted(both))}: yours would replace theirs"
+        if self.clash:
+            clash = f"! both changed {', '.join(self.clash)}: yours would replace theirs"
             lines += [Content(""), Content.styled(clash, "$text-warning")]
         return lines
 
@@ -99,6 +97,19 @@ class OvertakenScreen(ModalScreen[bool]):
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def overtaken(
+    before: ScheduledBackup, wanted: ScheduledBackup, theirs: ScheduledBackup
+) -> OvertakenScreen:
+    """Of a schedule; fields that both changed are named."""
+    both = _fields(before, theirs) & _fields(before, wanted)
+    return OvertakenScreen(
+        before.key.name,
+        orders.difference(before, theirs),
+        orders.difference(before, wanted),
+        sorted(both),
+    )
 
 
 def _fields(before: ScheduledBackup, after: ScheduledBackup) -> set[str]:

@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from tui import faults
 from tui.cnpg import firing, manifest, schedule
-from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES, SCHEDULED_BACKUPS, Key
+from tui.cnpg.manifest import SCHEDULED_BACKUPS, Key, Manifest
 from tui.cnpg.schedule import ScheduledBackup
 from tui.live.around import around, findings
 from tui.live.estate import Estate
@@ -34,7 +34,7 @@ from tui.live.orders.order import (
 )
 from tui.panes import intents
 from tui.panes.findings import FindingsScreen
-from tui.panes.order_screen import OrderScreen, OvertakenScreen
+from tui.panes.order_screen import OrderScreen, OvertakenScreen, overtaken
 from tui.panes.pane import Clock
 from tui.panes.schedule_editor import (
     Kept,
@@ -45,7 +45,7 @@ from tui.panes.schedule_editor import (
     usual_method,
 )
 from tui.verdict import lint, saving
-from tui.verdict.fix import ChangeSchedule, DeleteBackup, Fix, SetChecksums, SwitchOn
+from tui.verdict.fix import ChangeSchedule, Fix, MadeHere
 from tui.verdict.health import Level
 
 NIGHTLY = "0 0 2 * * *"
@@ -54,6 +54,14 @@ NIGHTLY = "0 0 2 * * *"
 T = TypeVar("T")
 
 Wish: TypeAlias = intents.ScheduleWish | intents.FindingsWanted | intents.RemedyWanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """An order, and the object as it was planned on."""
+
+    found: Manifest
+    order: Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,36 +179,54 @@ class Desk:
             await self._reschedule(fix)
             return
         port = self._writable()
-        while port is not None:
-            order = await self._remedy(fix, port)
-            if isinstance(order, Refusal):
-                self._say(order.why, "warning")
-                return
-            outcome = await self._confirmed(order, port)
+        plan = await self._plan(fix, port) if port else None
+        agreed: Order | None = None
+        while port is not None and plan is not None:
+            # Where only the operator's status is another since the yes, it is the same yes, once.
+            same = agreed is not None and remedy.is_same(agreed, plan.order)
+            yes, overtaken = (True, "") if same else await self._asked(plan.order)
+            agreed = plan.order if yes and not same else None
+            outcome = await orders.carry_out(plan.order, port) if yes else None
             if isinstance(outcome, NotDone) and outcome.overtaken:
-                self._say(f"{order.key.name} was changed meanwhile: planned anew", "warning")
-                continue
-            if isinstance(outcome, Done):
-                self._say(f"{order.sentence}: done", "information")
-            elif outcome is not None:
-                self._say(outcome.why, "error")
-            return
+                overtaken = outcome.why
+            if not overtaken:
+                self._told(plan.order, outcome)
+                return
+            plan = await self._replan(fix, port, plan, overtaken)
 
-    async def _remedy(
-        self, fix: SetChecksums | SwitchOn | DeleteBackup, port: Port
-    ) -> Order | Refusal:
+    async def _plan(self, fix: MadeHere, port: Port) -> _Plan | None:
+        """The order for a remedy; where there is none the reason is said."""
         try:
-            match fix:
-                case SetChecksums(store):
-                    found = await port.get(OBJECT_STORES, store)
-                    return remedy.set_checksums(self.estate, store, found, context=self.context)
-                case SwitchOn(cluster, plugin):
-                    found = await port.get(CLUSTERS, cluster)
-                    return remedy.switch_on(cluster, plugin, found, context=self.context)
-                case DeleteBackup(backup):
-                    return remedy.delete_backup(self.estate, backup, context=self.context)
+            found = await port.get(*remedy.subject(fix))
+            order = remedy.order(self.estate, fix, found, context=self.context)
         except (faults.Fault, manifest.Odd) as fault:
-            return Refusal(str(fault))
+            order = Refusal(str(fault))
+        if isinstance(order, Refusal):
+            self._say(order.why, "warning")
+            return None
+        return _Plan(found, order)
+
+    async def _replan(
+        self, fix: MadeHere, port: Port, before: _Plan, overtaken: str
+    ) -> _Plan | None:
+        """Plan anew on what somebody else changed, if the user wants to after having seen it."""
+        anew = await self._plan(fix, port)
+        if anew is None:
+            return None
+        if manifest.resource_version(anew.found) == manifest.resource_version(before.found):
+            self._say(overtaken, "error")  # a conflict of another kind: planning again ends nowhere
+            return None
+        theirs = remedy.difference(before.found, anew.found)
+        name = before.order.key.name
+        if theirs and not await self._ask(OvertakenScreen(name, theirs, before.order.shown)):
+            return None
+        return anew
+
+    def _told(self, order: Order, outcome: Outcome | None) -> None:
+        if isinstance(outcome, Done):
+            self._say(f"{order.sentence}: done", "information")
+        elif outcome is not None:
+            self._say(outcome.why, "error")
 
     async def _reschedule(self, fix: ChangeSchedule) -> None:
         now = self.estate.tables[SCHEDULED_BACKUPS].get(fix.before.key)
@@ -241,10 +267,16 @@ class Desk:
 
     async def _confirmed(self, order: Order, port: Port) -> Outcome | None:
         """What became of an order; None if the user said no."""
-        screen = OrderScreen(order, self._rehearse)
-        if await self._ask(screen):
+        yes, why = await self._asked(order)
+        if yes:
             return await orders.carry_out(order, port)
-        return NotDone(order.key, screen.refusal, overtaken=True) if screen.overtaken else None
+        return NotDone(order.key, why, overtaken=True) if why else None
+
+    async def _asked(self, order: Order) -> tuple[bool, str]:
+        """Whether the user said yes, and why not where somebody else was faster."""
+        screen = OrderScreen(order, self._rehearse)
+        yes = await self._ask(screen)
+        return bool(yes), screen.refusal if screen.overtaken else ""
 
     def _order(
         self, before: ScheduledBackup | None, wanted: ScheduledBackup, sentence: str
@@ -276,7 +308,7 @@ class Desk:
             return Kept(str(fault))
         mine = schedule_orders.replanned(before, wanted, theirs)
         only_status = not schedule.changes(before, theirs)
-        if only_status or await self._ask(OvertakenScreen(before, wanted, theirs)):
+        if only_status or await self._ask(overtaken(before, wanted, theirs)):
             return Rebased(theirs, mine)
         return Saved()
 

@@ -126,17 +126,14 @@ class TriageScreen(Guarded, Screen[None]):
                 themes.graded(verdict.level, verdict.headline),
             )
         )
+        untouched = self._placed_at in (None, self.table.cursor_key)
         self._rungs = {(rung.title, rung.code): rung for rung in verdict.ladder}
         self.table.set_keys(self._rungs)
         self.table.refresh_keys(tuple(self._rungs))
-        self._place(first_broken(verdict))
+        worst = first_broken(verdict)
+        if untouched and worst is not None:
+            self.table.cursor_key = self._placed_at = (worst.title, worst.code)
         self._detail()
-
-    def _place(self, worst: Rung | None) -> None:
-        if self._placed_at not in (None, self.table.cursor_key) or worst is None:
-            return
-        self._placed_at = (worst.title, worst.code)
-        self.table.cursor_key = self._placed_at
 
     def on_resize(self) -> None:
         """The sentences are wrapped by hand, so that their second lines stand under the first."""

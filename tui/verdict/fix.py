@@ -6,8 +6,9 @@ Nothing here touches data: what only a bucket or a volume can mend stays a sente
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tui.cnpg.manifest import Key
 from tui.cnpg.schedule import ScheduledBackup
@@ -18,6 +19,26 @@ class SetChecksums:
     """Set both checksum variables of the sidecar to ``when_required`` on an ObjectStore."""
 
     store: Key
+
+
+@dataclass(frozen=True, slots=True)
+class SetOptions:
+    """Set options of an ObjectStore's configuration, or take them out."""
+
+    store: Key
+    options: Mapping[tuple[str, ...], str | None]
+    """By path under ``spec.configuration``; None takes the option out."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """As a JSON merge patch."""
+        patch: dict[str, Any] = {}
+        for path, value in self.options.items():
+            at = patch.setdefault("spec", {}).setdefault("configuration", {})
+            for name in path[:-1]:
+                at = at.setdefault(name, {})
+            at[path[-1]] = value
+        return patch
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +64,7 @@ class DeleteBackup:
     backup: Key
 
 
-Fix: TypeAlias = SetChecksums | SwitchOn | ChangeSchedule | DeleteBackup
+MadeHere: TypeAlias = SetChecksums | SetOptions | SwitchOn | DeleteBackup
+"""Those that are planned on an object as it is now; a schedule goes the way of its editor."""
+
+Fix: TypeAlias = MadeHere | ChangeSchedule

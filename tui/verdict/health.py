@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from tui import words
 from tui.barman import wal
 from tui.cnpg.cluster import Cluster
+from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.verdict import archiving, evidence, exits
 from tui.verdict.archiving import SETTLED
 from tui.verdict.evidence import Evidence
@@ -129,7 +130,11 @@ def _without_archiver(seen: Witnesses) -> Finding:
             "volume snapshots only: no moment between them can be restored",
             "configure a WAL archiver: an enabled item in spec.plugins with isWALArchiver: true",
         )
-    disabled = [plugin.name for plugin in seen.cluster.plugins if not plugin.enabled]
+    disabled = [
+        plugin.name
+        for plugin in seen.cluster.plugins
+        if not plugin.enabled and (plugin.is_wal_archiver or plugin.name == BARMAN_PLUGIN)
+    ]
     remedy = (
         f"set enabled: true on plugin {disabled[0]} in spec.plugins"
         if disabled

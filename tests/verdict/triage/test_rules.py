@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -28,7 +30,8 @@ from tests.verdict.triage.made_up import (
     witnesses,
 )
 from tui.cnpg.manifest import Key
-from tui.verdict.fix import ChangeSchedule, DeleteBackup, SetChecksums, SwitchOn
+from tui.cnpg.store import CHECKSUM_VARIABLES
+from tui.verdict.fix import ChangeSchedule, DeleteBackup, SetChecksums, SetOptions, SwitchOn
 from tui.verdict.level import Level
 from tui.verdict.triage.rung import State
 from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown, Witnesses
@@ -389,9 +392,81 @@ def test_commands_name_the_objects_they_are_about() -> None:
 
 
 def test_a_store_that_refuses_checksums_is_mended_from_the_ladder() -> None:
-    refused = failing(sidecar_errors=said_by_barman("x-amz-content-sha256 must be UNSIGNED"))
+    errors = said_by_barman("x-amz-content-sha256 must be UNSIGNED")
+    refused = failing(sidecar_errors=errors, store=a_store(env=[]))
     (rung,) = [rung for rung in broken(refused) if rung.code == "checksums"]
     assert rung.fix == SetChecksums(Key("prod", "r2"))
+    set_by_now = failing(sidecar_errors=errors)
+    (rung,) = [rung for rung in broken(set_by_now) if rung.code == "checksums"]
+    assert rung.fix is None
+    assert "has both checksum variables by now" in rung.remedy
+
+
+TOKEN = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
+REQUEST, RESPONSE = CHECKSUM_VARIABLES
+
+
+@pytest.mark.parametrize(
+    ("env", "after"),
+    [
+        ([], [REQUEST, RESPONSE]),
+        ([TOKEN], ["TOKEN", REQUEST, RESPONSE]),
+        ([{"name": RESPONSE, "value": "when_supported"}, TOKEN], [RESPONSE, "TOKEN", REQUEST]),
+    ],
+    ids=["none", "others", "one that is odd"],
+)
+def test_the_line_for_kubectl_keeps_every_other_variable(env: list[Any], after: list[str]) -> None:
+    (rung,) = [
+        rung
+        for rung in judged(witnesses(store=a_store(env=env))).ladder
+        if rung.code == "checksums"
+    ]
+    line = shlex.split(rung.command)
+    patch = json.loads(line[-1])
+    if line[line.index("--type") + 1] == "merge":
+        made = patch["spec"]["instanceSidecarConfiguration"]["env"]
+    else:
+        made = [dict(item) for item in env]
+        for step in patch:
+            at = step["path"].removeprefix("/spec/instanceSidecarConfiguration/env/")
+            match step["op"]:
+                case "test":
+                    assert made[int(at.removesuffix("/name"))]["name"] == step["value"]
+                case "replace":
+                    made[int(at)] = step["value"]
+                case "add":
+                    assert at == "-"
+                    made.append(step["value"])
+    assert [item["name"] for item in made] == after
+    assert all(item["value"] == "when_required" for item in made if "value" in item)
+
+
+@pytest.mark.parametrize(
+    ("changed", "options"),
+    [
+        ({"tags": {"a": "b"}, "wal": {"encryption": "AES256"}},
+         {("tags",): None, ("wal", "encryption"): None}),
+        ({"historyTags": {"a": "b"}}, {("historyTags",): None}),
+        ({"data": {"encryption": "AES256"}}, {("data", "encryption"): None}),
+        ({"data": {"compression": "snappy"}}, {("data", "compression"): "gzip"}),
+    ],
+)  # fmt: skip
+def test_options_that_r2_refuses_are_taken_out_and_no_other(
+    changed: dict[str, Any], options: dict[tuple[str, ...], str | None]
+) -> None:
+    (rung,) = [rung for rung in judged(witnesses(store=a_store(**changed))).ladder if rung.fix]
+    assert rung.fix == SetOptions(Key("prod", "r2"), options)
+    assert json.loads(shlex.split(rung.command)[-1]) == rung.fix.fields
+
+
+def test_a_plugin_that_is_off_and_does_something_else_is_not_made_the_archiver() -> None:
+    (rung,) = [
+        rung
+        for rung in judged(a_spec(plugins=[{"name": "metrics.example", "enabled": False}])).ladder
+        if rung.code == "unprotected"
+    ]
+    assert rung.fix is None
+    assert "add the Barman Cloud plugin" in rung.remedy
 
 
 FIXES: list[tuple[str, Witnesses, type]] = [

@@ -52,7 +52,7 @@ def flag_is_off(case: Case) -> Trouble | None:
         f"spec.plugins: {plugin.name} is enabled, isWALArchiver is not true",
         "set isWALArchiver: true, so that a missing sidecar becomes an error",
         _EDIT.format_map(case.names),
-        SwitchOn(case.seen.cluster.key, plugin.name),
+        SwitchOn(case.seen.cluster.key, plugin.name) if plugin.name == BARMAN_PLUGIN else None,
     )
 
 

@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from tui.cnpg.location import NoLocation
 from tui.cnpg.store import CHECKSUM_VARIABLES
-from tui.verdict.fix import SetChecksums
+from tui.verdict.fix import Fix
 from tui.verdict.level import Level
+from tui.verdict.triage import settings
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
 from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown
@@ -91,11 +92,11 @@ def no_endpoint(case: Case) -> Trouble | None:
 def checksums(case: Case) -> Trouble | None:
     """R2 and many other stores refuse the checksums that botocore adds by itself."""
     store = case.store
-    if store is None or not store.configuration.endpoint_url:
+    setting = settings.checksums(store) if store else None
+    if store is None or setting is None or not store.configuration.endpoint_url:
         return None
-    odd = [name for name in CHECKSUM_VARIABLES if store.sidecar_env.get(name) != "when_required"]
-    if not odd:
-        return None
+    env = store.sidecar_env
+    odd = [name for name in CHECKSUM_VARIABLES if env.get(name) != settings.WHEN_REQUIRED]
     return Trouble(
         "checksums",
         Level.PROTECTED,
@@ -103,8 +104,8 @@ def checksums(case: Case) -> Trouble | None:
         "the S3 client adds checksums that this store may refuse",
         f"{' and '.join(odd)} not when_required in instanceSidecarConfiguration.env",
         "set both to when_required; this rolls the Pods",
-        _EDIT.format_map(case.names),
-        SetChecksums(store.key),
+        setting.command,
+        setting.fix,
     )
 
 
@@ -112,7 +113,7 @@ def checksums(case: Case) -> Trouble | None:
 def unequal_parts(case: Case) -> Trouble | None:
     """R2 wants equal parts; Barman cuts snappy and lz4 unequally (Barman issue 954)."""
     config = case.configuration
-    if config is None or not case.is_r2 or config.data_compression not in ("snappy", "lz4"):
+    if config is None or not case.is_r2 or config.data_compression not in settings.UNEQUAL:
         return None
     return Trouble(
         "unequal-parts",
@@ -121,7 +122,7 @@ def unequal_parts(case: Case) -> Trouble | None:
         f"R2 refuses {config.data_compression} base backups above some 40 MiB",
         f"data.compression is {config.data_compression}, and the endpoint is R2",
         "set data.compression to gzip, bzip2 or none",
-        _EDIT.format_map(case.names),
+        *_remedy(case, "unequal-parts"),
     )
 
 
@@ -131,13 +132,7 @@ def not_on_r2(case: Case) -> Trouble | None:
     config = case.configuration
     if config is None or not case.is_r2:
         return None
-    fields = {
-        "tags": bool(config.tags),
-        "historyTags": bool(config.history_tags),
-        "wal.encryption": bool(config.wal_encryption),
-        "data.encryption": bool(config.data_encryption),
-    }
-    given = [name for name, value in fields.items() if value]
+    given = [".".join(path) for path in settings.refused(config)]
     if not given:
         return None
     return Trouble(
@@ -147,8 +142,14 @@ def not_on_r2(case: Case) -> Trouble | None:
         "R2 implements neither tags nor encryption headers",
         f"{', '.join(given)} set, and the endpoint is R2",
         f"remove {', '.join(given)}",
-        _EDIT.format_map(case.names),
+        *_remedy(case, "not-on-r2"),
     )
+
+
+def _remedy(case: Case, code: str) -> tuple[str, Fix | None]:
+    """The command, and the fix where the options are an ObjectStore's."""
+    setting = settings.of(code, case.store)
+    return (setting.command, setting.fix) if setting else (_EDIT.format_map(case.names), None)
 
 
 def sane(case: Case) -> str | NotKnown:

@@ -12,20 +12,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tui import words
-from tui.verdict.fix import SetChecksums
 from tui.verdict.level import Level
+from tui.verdict.triage import settings
 from tui.verdict.triage.case import Case, Said
 from tui.verdict.triage.rung import Trouble
 
 _SECRET = "kubectl -n {ns} get secret {secret} -o jsonpath='{{.data}}' | jq keys"  # noqa: S105
 _STORE = "kubectl -n {ns} edit objectstores.barmancloud.cnpg.io {store}"
-_CHECKSUMS = (
-    "kubectl -n {ns} patch objectstores.barmancloud.cnpg.io {store} --type merge -p "
-    '\'{{"spec":{{"instanceSidecarConfiguration":{{"env":['
-    '{{"name":"AWS_REQUEST_CHECKSUM_CALCULATION","value":"when_required"}},'
-    '{{"name":"AWS_RESPONSE_CHECKSUM_VALIDATION","value":"when_required"}}]}}}}}}\''
+_RESTART = "kubectl cnpg restart {cluster} -n {ns}"
+_NOT_ROLLED = (
+    "ObjectStore {store} has both checksum variables by now: restart the Pods that lack them"
 )
-CHECKSUMS = "checksums"
 _LOG = "kubectl -n {ns} logs {primary} -c plugin-barman-cloud"
 _AGAIN = "kubectl cnpg backup {cluster} -n {ns} --method plugin --plugin-name "
 _PLUGIN = "barman-cloud.cloudnative-pg.io"
@@ -73,7 +70,7 @@ TEXTS: tuple[Known, ...] = (
     _known("sidecar", r"requested plugin is not available", "sidecar-not-rolled", "F06",
            "the Pod a Backup was sent to has no such plugin",
            "finish the rollout so that every Pod has the sidecar, or correct the Backup's plugin name",
-           "kubectl cnpg restart {cluster} -n {ns}"),
+           _RESTART),
     _known("sidecar", r"wal archive plugin is not available", "sidecar-missing", "F07",
            "the primary has no plugin sidecar: WAL is not archived",
            "restart the primary so that the sidecar is injected",
@@ -122,13 +119,11 @@ TEXTS: tuple[Known, ...] = (
            _STORE),
     _known("store", r"All non-trailing parts must have the same length|\(InvalidPart\)",
            "unequal-parts", "F22", "the store refuses snappy and lz4 base backups of this size",
-           "set data.compression to gzip, bzip2 or none", "kubectl -n {ns} patch "
-           "objectstores.barmancloud.cnpg.io {store} --type merge -p "
-           '\'{{"spec":{{"configuration":{{"data":{{"compression":"gzip"}}}}}}}}\''),
+           "set data.compression to gzip, bzip2 or none", _STORE),
     _known("sidecar", r"x-amz-content-sha256 must be|Checksum Type mismatch|x-amz-checksum-algorithm|"
-           r"XAmzContentSHA256Mismatch|x-amz-sdk-checksum|\(MissingContentLength\)", CHECKSUMS, "F21",
+           r"XAmzContentSHA256Mismatch|x-amz-sdk-checksum|\(MissingContentLength\)", "checksums", "F21",
            "the store refuses the checksums that the S3 client adds",
-           "set both AWS_*_CHECKSUM_* variables to when_required; this rolls the Pods", _CHECKSUMS),
+           "set both AWS_*_CHECKSUM_* variables to when_required; this rolls the Pods", _STORE),
     # -- the way to the store
     _known("network", r"RequestTimeTooSkewed|\(ExpiredRequest\)|minutes off the store's",
            "clock-skew", "F40", "a clock is more than 15 minutes off: requests are refused",
@@ -221,16 +216,19 @@ def match(text: str) -> Known | None:
 
 def _trouble(case: Case, said: Said, known: Known) -> Trouble:
     when = f" at {words.moment(said.at, case.now)}" if said.at else ""
-    names = case.names
+    setting = settings.of(known.code, case.store)
+    remedy, command = known.remedy, known.command
+    if known.code == "checksums" and case.store is not None and setting is None:
+        remedy, command = _NOT_ROLLED, _RESTART
     return Trouble(
         code=known.code,
         level=_level(case, said),
         word=known.code.replace("-", " "),
-        headline=words.shorten(known.headline.format_map(names), 70),
+        headline=words.shorten(known.headline.format_map(case.names), 70),
         evidence=words.shorten(f"{said.source}{when}: {said.text}", 300),
-        remedy=known.remedy.format_map(names),
-        command=known.command.format_map(names),
-        fix=SetChecksums(case.store.key) if known.code == CHECKSUMS and case.store else None,
+        remedy=remedy.format_map(case.names),
+        command=setting.command if setting else command.format_map(case.names),
+        fix=setting.fix if setting else None,
     )
 
 
