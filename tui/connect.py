@@ -39,6 +39,7 @@ from tui.live.feeds import Feed
 from tui.live.inspection import Inspection
 from tui.live.look import Bucket
 from tui.live.orders.order import Port
+from tui.live.pulse import Pulse
 from tui.live.sweep import Sweep
 from tui.verdict.bundle import Papers
 from tui.wire.memory import Acknowledged, Losses, Memory
@@ -90,13 +91,9 @@ class Connection:
             for kind, read in _READERS.items()
         ]
         self._inspection = Inspection(
-            kube.namespace,
-            kube,
-            self._tell,
-            clock=_utc_now,
-            random=self._chance,
-            unanswered=self._doubt,
+            kube.namespace, kube, self._tell, clock=_utc_now, random=self._chance
         )
+        self._pulse = Pulse(kube, self._doubt, random=self._chance)
         self._attention = Attention(self._sweep_of)
         self._losses = Losses()
         self._recalled: set[tuple[Place, str]] = set()
@@ -110,7 +107,7 @@ class Connection:
         missing: faults.Misconfigured | None = None
         async with asyncio.TaskGroup() as group:
             stories = [feed.run() for feed in self._feeds]
-            stories += [self._inspection.run(), self._attention.run()]
+            stories += [self._pulse.run(), self._inspection.run(), self._attention.run()]
             tasks = [group.create_task(story) for story in stories]
             try:
                 await self.look_for_namespace()
@@ -155,7 +152,7 @@ class Connection:
         self._tell(LossesKnown(place, server, known))
 
     def _doubt(self) -> None:
-        """The server did not answer something: watches that seem well are asked for anew."""
+        """The server did not answer: watches that seem well are asked for anew."""
         for feed in self._feeds:
             feed.doubt()
 

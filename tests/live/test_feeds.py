@@ -500,6 +500,21 @@ async def test_without_the_right_to_watch_the_list_is_polled(
     await told.until(lambda: isinstance(told.state, Live))
 
 
+@pytest.mark.parametrize("permitted_before", [True, False])
+async def test_a_watch_that_is_refused_is_asked_for_again(
+    script: Script, kube: Kube, told: Told, running: Start, permitted_before: bool
+) -> None:
+    """An API server that has just started refuses everybody until it has read the Roles."""
+    refusal = answer(403, status(403, "Forbidden"))
+    script.has(backup("a", 5))
+    before = [stream(modified("a", 6))] if permitted_before else []
+    script.next("watch", *before, refusal, stream(modified("a", 7), Then.SILENCE))
+    patience = replace(QUICK, rarely=3600 if permitted_before else 0.05)
+    running(feed(kube, told, patience))
+    await told.until(lambda: any(isinstance(state, Polling) for state in told.states))
+    await told.until(lambda: told.table == {"a": "7"} and isinstance(told.state, Live))
+
+
 async def test_without_the_right_to_list_the_missing_right_is_said(
     script: Script, kube: Kube, told: Told, running: Start
 ) -> None:

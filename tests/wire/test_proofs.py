@@ -119,6 +119,30 @@ async def test_a_server_that_cannot_be_trusted_is_one_sentence(
     assert server.requests == []
 
 
+@pytest.mark.parametrize("in_a_file", [True, False])
+async def test_an_authority_that_is_written_anew_is_trusted_at_the_next_request(
+    secure: Secure, opened: Open, login: Login, tmp_path: Path, in_a_file: bool
+) -> None:
+    login.does("", token="t")
+    server, file = await secure(), tmp_path / "ca.crt"
+
+    def trusting(ca: str) -> dict[str, Any]:
+        if in_a_file:
+            file.write_text(ca)
+            return config(server.url, user=login.user(), **{"certificate-authority": str(file)})
+        trust = {"certificate-authority-data": data(ca)}
+        return config(server.url, user=login.user(), **trust)
+
+    kube = await opened(trusting(STRANGER.ca))
+    for _ in range(3):
+        with pytest.raises(faults.Unreachable, match="is not trusted"):
+            await ask(kube)
+    assert len(kube._clients) == 1
+    await opened(trusting(AUTHORITY.ca))  # over the same file
+    await ask(kube)
+    assert login.runs == 1, "nobody has to sign in again because of the server's certificate"
+
+
 async def test_something_that_speaks_no_http_is_said(opened: Open) -> None:
     async def chatter(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-2.0-OpenSSH_9.9\r\n")

@@ -149,6 +149,10 @@ class Feed:
         """The resourceVersion last told of every object there is."""
         self._unwatchable = ""
         """Why the list is polled: the refusal of ``watch``."""
+        self._watch_again = 0.0
+        """When to ask (loop time) whether ``watch`` is still refused."""
+        self._permitted = False
+        """Whether the server accepted a watch and has not refused one since."""
         self._renewed = False
         self._failures = 0
         self._opened: float | None = None
@@ -183,7 +187,7 @@ class Feed:
         self._asked.set()
 
     def doubt(self) -> None:
-        """Something else was not answered: open the watch anew, for it may be just as dead.
+        """The server did not answer something else: open the watch anew, it may be just as dead.
 
         A quiet watch and a dead one look alike for minutes; opening it costs one request.
         """
@@ -238,7 +242,7 @@ class Feed:
         with self._saying_so_if_slow() as answered:
             async with self._opening() as events:
                 answered()
-                self._opened = loop.time()
+                self._opened, self._permitted = loop.time(), True
                 self._say_live()
                 try:
                     async with asyncio.timeout(None) as self._trust:
@@ -335,7 +339,7 @@ class Feed:
     async def _wait_for_next_poll(self) -> None:
         every = self._random.uniform(*self._patience.polling)
         state = Polling(self._heard or self._clock(), every, self._unwatchable)
-        if await self._pause(state, every):
+        if await self._pause(state, every) or self._now() >= self._watch_again:
             self._unwatchable = ""
         self._position = None
 
@@ -348,8 +352,10 @@ class Feed:
                 await self._sign_in(fault)
             case faults.Forbidden() if watching:
                 self._unwatchable = str(fault)
+                self._watch_again = self._now() + self._until_rights_are_back()
             case faults.Forbidden():
-                await self._pause(Forbidden(self._heard, str(fault)), self._patience.rarely)
+                refused = Forbidden(self._heard, str(fault))
+                await self._pause(refused, self._until_rights_are_back())
             case faults.NotFound() if not watching:
                 await self._be_absent(fault)
             case faults.Misconfigured():
@@ -366,10 +372,19 @@ class Feed:
         """A watch that lasted, or that told something before the line was cut, was no failure."""
         lasted = False
         if self._opened is not None:
-            age = asyncio.get_running_loop().time() - self._opened
+            age = self._now() - self._opened
             cut = self._moved and isinstance(fault, faults.Unreachable)
             lasted = cut or age >= self._patience.settled
         self._failures = 0 if lasted else self._failures + 1
+
+    def _until_rights_are_back(self) -> float:
+        """When to ask again for what is refused.
+
+        Soon, once, where it was permitted: an API server that has just started refuses everybody
+        until it has read the Roles.
+        """
+        soon, self._permitted = self._permitted, False
+        return self._random.uniform(*self._patience.polling) if soon else self._patience.rarely
 
     def _can_resume(self, fault: faults.Fault) -> bool:
         """Whether the place in the watch is still good: a server that keeps failing on it (etcd set
@@ -386,6 +401,9 @@ class Feed:
         # The exponent is bounded because a server may be away for weeks.
         span = self._patience.least * 2.0 ** min(max(self._failures - 1, 0), 16)
         return (asked or 0.0) + self._random.uniform(0, min(self._patience.most, span))
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _back_off(self, fault: faults.Fault, delay: float) -> None:
         if not delay:

@@ -79,11 +79,8 @@ class Inspection:
         *,
         clock: Callable[[], datetime],
         random: Random,
-        unanswered: Callable[[], None] = lambda: None,
         patience: Patience | None = None,
     ) -> None:
-        """``unanswered`` is called when the API server does not answer: others may not know yet."""
-        self._unanswered = unanswered
         self._namespace = namespace
         self._source = source
         self._report = report
@@ -268,8 +265,6 @@ class Inspection:
 
     def _not_known(self, asked: str, fault: faults.Fault) -> NotKnown:
         why = NotKnown(str(fault))
-        if isinstance(fault, faults.Unreachable):
-            self._unanswered()
         if isinstance(fault, faults.Forbidden):
             self._refused[asked] = (asyncio.get_running_loop().time(), why)
         return why

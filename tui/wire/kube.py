@@ -14,7 +14,7 @@ import ssl
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -76,10 +76,11 @@ class _Reply:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A client, and what it shows to the server."""
+    """A client, what it shows to the server, and the way it was made for."""
 
     client: ApiClient
     proof: Proof
+    way: tuple[str | bool, ...] = field(repr=False)
 
 
 class Kube:
@@ -92,6 +93,8 @@ class Kube:
         self._clients: list[ApiClient] = []
         self._closed = False
         self._renewal: asyncio.Task[_Link] | None = None
+        self._distrusted = False
+        """The server's certificate was not accepted: the kubeconfig may name its authority by now."""
 
     @classmethod
     async def open(cls, where: Where) -> Kube:
@@ -325,9 +328,9 @@ class Kube:
     async def _ready(self) -> _Link:
         """A client, and credentials that have not expired."""
         link = self._link
-        if link is not None and not proofs.expired(link.proof, datetime.now(UTC)):
-            return link
-        return await self._renewed(again=False)
+        if link is None or self._distrusted or proofs.expired(link.proof, datetime.now(UTC)):
+            return await self._renewed(again=False)
+        return link
 
     async def _renewed(self, *, again: bool) -> _Link:
         """New credentials: all who need them at the same time wait for the same attempt."""
@@ -341,17 +344,24 @@ class Kube:
         return renewal.result()
 
     async def _renew(self, again: bool) -> _Link:
-        """Obtain the proof; connect anew only if the certificate is another one."""
-        if again:
+        """Obtain the proof; connect anew only if the certificate or the way is another."""
+        old, user, now = self._link, self._access.user, datetime.now(UTC)
+        if again or self._distrusted:
             self._access = await asyncio.to_thread(kubeconfig.read, self._where_now)
-        proof = await proofs.obtain(self._access.user, datetime.now(UTC))
-        old = self._link
-        if old is not None and not proofs.other_certificate(old.proof, proof):
-            self._link = _Link(old.client, proof)
+            self._distrusted = False
+        # A plugin may ask the user to sign in: not because of a server's certificate.
+        if old and not again and user == self._access.user and not proofs.expired(old.proof, now):
+            proof = old.proof
+        else:
+            proof = await proofs.obtain(self._access.user, now)
+        way = await asyncio.to_thread(_way, self._access)
+        if old and old.way == way and not proofs.other_certificate(old.proof, proof):
+            self._link = _Link(old.client, proof, way)
         else:
             # Loading the system's CAs takes 20 ms: not on the loop that answers the keyboard. The
             # old client stays open for the watches that still run on it.
-            self._link = _Link(await asyncio.to_thread(_connect, self._access, proof), proof)
+            client = await asyncio.to_thread(_connect, self._access, proof)
+            self._link = _Link(client, proof, way)
             self._clients.append(self._link.client)
         return self._link
 
@@ -407,13 +417,17 @@ class Kube:
             headers["Authorization"] = link.proof.authorization
         url = f"{self._access.server}{path}{'?' if query else ''}{urlencode(query or {})}"
         with translated(call, self.server):
-            wrapped = await link.client.call_api(
-                method,
-                url,
-                header_params=headers,
-                body=body,
-                _request_timeout=aiohttp.ClientTimeout(connect=CONNECT, sock_read=silence),
-            )
+            try:
+                wrapped = await link.client.call_api(
+                    method,
+                    url,
+                    header_params=headers,
+                    body=body,
+                    _request_timeout=aiohttp.ClientTimeout(connect=CONNECT, sock_read=silence),
+                )
+            except aiohttp.ClientConnectorCertificateError:
+                self._distrusted = True
+                raise
         response: aiohttp.ClientResponse = wrapped.response
         try:
             if response.status >= 300:
@@ -477,6 +491,12 @@ def _told(server: str, error: Exception) -> tuple[type[faults.Fault], str]:
             reason = os.strerror(number).lower() if (number := getattr(error, "errno", 0)) else ""
             return faults.Unreachable, sentence.format(server=server, reason=reason)
     return faults.BadAnswer, f"{server} does not speak HTTP as an API server does"
+
+
+def _way(access: Access) -> tuple[str | bool, ...]:
+    """What connections depend on besides the proof; an authority's file may be another by now."""
+    ca = access.ca.read()
+    return (access.server, access.insecure, access.tls_server_name, access.proxy, ca)
 
 
 def _connect(access: Access, proof: Proof) -> ApiClient:
