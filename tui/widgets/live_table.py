@@ -377,8 +377,8 @@ class LiveTable(Widget, Generic[Key], can_focus=True, inherit_bindings=False):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
+        self._known.clear()  # drawn rows have the old look; a hidden table is drawn from them too
         if self._lines:
-            self._known.clear()
             self.call_next(self._redraw)
 
     def _redraw(self) -> None:
