@@ -448,8 +448,13 @@ async def test_an_error_of_ours_in_the_feed_does_not_end_it(
     await source.close()
 
 
-async def test_signing_in_is_tried_once_and_then_only_on_request(
-    script: Script, opened: Callable[..., Awaitable[Kube]], told: Told, running: Start
+@pytest.mark.parametrize("by_hand", [True, False])
+async def test_signing_in_is_tried_once_and_then_on_request_or_with_other_credentials(
+    script: Script,
+    opened: Callable[..., Awaitable[Kube]],
+    told: Told,
+    running: Start,
+    by_hand: bool,
 ) -> None:
     refused = answer(401, status(401, "Unauthorized"))
     script.has(backup("a", 5))
@@ -460,11 +465,14 @@ async def test_signing_in_is_tried_once_and_then_only_on_request(
     await told.until(lambda: isinstance(told.state, SignedOut))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(script.received(3), 0.3)
-    await opened(config(script.url, user={"token": "new"}))  # the user signed in again
-    one.retry()
+    if by_hand:
+        one.retry()  # the server admits them by now
+    else:
+        await opened(config(script.url, user={"token": "new"}))  # the user signed in again
     await told.until(lambda: isinstance(told.state, Live))
     tokens = [request.headers["Authorization"] for request in script.requests]
-    assert tokens == ["Bearer old", "Bearer old", "Bearer new", "Bearer new"]
+    last = "Bearer old" if by_hand else "Bearer new"
+    assert tokens == ["Bearer old", "Bearer old", last, last]
     assert told.table == script.versions
 
 

@@ -313,6 +313,27 @@ async def test_credentials_read_anew_come_from_the_same_context(
     assert authorizations(script) == ["Bearer new"]
 
 
+@pytest.mark.parametrize("kept", ["token", "tokenFile", "client-key-data"])
+async def test_whether_the_credentials_are_others_is_seen_without_asking_anybody(
+    script: Script, opened: Open, tmp_path: Path, kept: str
+) -> None:
+    file = tmp_path / "token"
+
+    def user(secret: str) -> dict[str, str]:
+        file.write_text(secret)
+        said = {"token": secret, "tokenFile": str(file), "client-key-data": data(secret)}
+        pair = {"client-certificate-data": data("c")} if kept == "client-key-data" else {}
+        return {kept: said[kept], **pair}
+
+    kube = await opened(config(script.url, user=user("s3cret")))
+    before = await kube.configured()
+    assert "s3cret" not in before
+    assert before == await kube.configured()
+    await opened(config(script.url, user=user("another")))
+    assert before != await kube.configured()
+    assert script.requests == []
+
+
 async def test_a_netrc_does_not_come_between(
     script: Script, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

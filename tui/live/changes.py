@@ -105,7 +105,8 @@ class Forbidden:
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """401, also with credentials read anew: no more requests until the user asks (``R``)."""
+    """401, also with credentials read anew: no more requests until the kubeconfig names others, or
+    the user asks (``R``)."""
 
     heard: datetime | None
     why: str

@@ -81,6 +81,10 @@ class Source(Protocol):
         """Read the credentials anew."""
         ...
 
+    async def configured(self) -> str:
+        """The same as long as the configuration names the same credentials; nothing is sent."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -154,6 +158,8 @@ class Feed:
         self._permitted = False
         """Whether the server accepted a watch and has not refused one since."""
         self._renewed = False
+        self._refused = ""
+        """What was configured when credentials were last read."""
         self._failures = 0
         self._opened: float | None = None
         self._trust: asyncio.Timeout | None = None
@@ -412,14 +418,22 @@ class Feed:
         await self._pause(Reconnecting(self._heard, retry_at, str(fault)), delay)
 
     async def _sign_in(self, fault: faults.Unauthorized) -> None:
-        """Once with the credentials as they are now; then nothing is sent until the user asks."""
+        """Once with the credentials as they are now; then nothing is sent until there are others, or
+        the user asks."""
         if self._renewed:
-            await self._pause(SignedOut(self._heard, str(fault)), None)
+            await self._wait_for_others(SignedOut(self._heard, str(fault)))
         self._renewed = True
         try:
+            self._refused = await self._source.configured()
             await self._source.reload_credentials()
         except faults.Fault as why:
             await self._back_off(why, self._patience.rarely)
+
+    async def _wait_for_others(self, state: SignedOut) -> None:
+        while not await self._pause(state, self._random.uniform(*self._patience.polling)):
+            with suppress(faults.Fault):  # half written, or gone for a moment
+                if await self._source.configured() != self._refused:
+                    return
 
     async def _be_absent(self, fault: faults.NotFound) -> None:
         if self._known:

@@ -325,6 +325,11 @@ class Kube:
         """Read the kubeconfig again and obtain the credentials anew."""
         await self._renewed(again=True)
 
+    async def configured(self) -> str:
+        """A digest of the credentials that stand in the kubeconfig now; nothing is sent."""
+        access = await asyncio.to_thread(kubeconfig.read, self._where_now)
+        return await asyncio.to_thread(proofs.configured, access.user)
+
     async def _ready(self) -> _Link:
         """A client, and credentials that have not expired."""
         link = self._link

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -42,6 +43,13 @@ def _from_files(user: User, now: datetime) -> Proof:
 
 def _with_certificate(user: User, proof: Proof) -> Proof:
     return replace(proof, certificate=user.certificate.read(), key=user.key.read())
+
+
+def configured(user: User) -> str:
+    """A digest, the same for the same credentials. Raises :class:`Misconfigured`."""
+    token = read_file(user.token_file) if user.token_file is not None else user.token
+    said = (repr(user), token, user.password, user.certificate.read(), user.key.read())
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
 def expired(proof: Proof, now: datetime) -> bool:
