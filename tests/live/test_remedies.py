@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tui.cnpg import backup, cluster
+from tui.cnpg import backup, cluster, schedule
 from tui.cnpg.backup import Backup
 from tui.cnpg.manifest import (
     BACKUPS,
@@ -41,7 +41,7 @@ def a_cluster(name: str = "pg") -> cluster.Cluster:
     return cluster.read({"metadata": metadata, "spec": {"plugins": [plugin]}})
 
 
-def a_backup(name: str, phase: str, age: int) -> Backup:
+def a_backup(name: str, phase: str, age: int, *, by: str = "") -> Backup:
     created = (NOW - timedelta(hours=age)).isoformat().replace("+00:00", "Z")
     return backup.read(
         {
@@ -51,6 +51,7 @@ def a_backup(name: str, phase: str, age: int) -> Backup:
                 "uid": f"u-{name}",
                 "resourceVersion": "7",
                 "creationTimestamp": created,
+                "labels": {backup.SCHEDULE_LABEL: by},
             },
             "spec": {"cluster": {"name": "pg"}, "method": "plugin"},
             "status": {"phase": phase},
@@ -220,6 +221,15 @@ def test_deleting_a_stuck_backup_says_what_stays_what_goes_on_and_who_is_next() 
     assert "what lies in the bucket stays" in order.warnings[0]
     assert "is not stopped" in order.warnings[1]
     assert order.warnings[2] == "2 Backups wait behind it, next first"
+
+
+def test_a_schedule_that_goes_on_once_its_backup_is_deleted_is_named() -> None:
+    estate, stuck = estate_with(), a_backup("daily-1", "started", 12, by="daily")
+    assert len(made(remedy.delete_backup(estate, stuck)).warnings) == 2
+    spec = {"schedule": "0 0 2 * * *", "cluster": {"name": "pg"}}
+    daily = schedule.read({"metadata": {"name": "daily", "namespace": "prod"}, "spec": spec})
+    estate.apply(Listed(SCHEDULED_BACKUPS, (daily,), NOW))
+    assert "daily made it: that goes on" in made(remedy.delete_backup(estate, stuck)).warnings[2]
 
 
 @pytest.mark.parametrize("phase", ["completed", "failed"])

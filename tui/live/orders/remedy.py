@@ -210,6 +210,11 @@ def delete_backup(estate: Estate, found: Backup, *, context: str = "") -> Order 
     if behind:
         waits = words.counted(len(behind), "Backup waits", "Backups wait")
         warnings.append(f"{waits} behind it, {behind[0].key.name} first")
+    if any(one.key.name == found.schedule for one in estate.schedules_of(found.cluster_key)):
+        warnings.append(
+            f"schedule {found.schedule} made it: that goes on within a minute, and at once makes the "
+            "Backup of a slot it has missed meanwhile"
+        )
     return Order(
         act=Delete(BACKUPS, key, found.uid, found.resource_version),
         sentence=f"Delete Backup {key.name} of cluster {found.cluster} in {key.namespace}",

@@ -78,7 +78,7 @@ def other_method(case: Case) -> Trouble | None:
                 f"{one.key.name}: method {one.method or 'not set'}, the cluster has a plugin only",
                 "set method: plugin and pluginConfiguration",
                 _patch(one, f'{{"spec":{fields}}}'),
-                ChangeSchedule(one, replace(one, method=Method.PLUGIN, plugin=plugin.name)),
+                ChangeSchedule(one, replace(one, method=Method.PLUGIN.value, plugin=plugin.name)),
             )
     return None
 
