@@ -234,6 +234,23 @@ async def test_a_half_open_watch_is_left_and_nothing_is_lost(
     assert len(script.queries("list")) == 1
 
 
+async def test_a_watch_that_is_not_accepted_in_time_is_asked_for_anew(
+    script: Script, kube: Kube, told: Told, running: Start
+) -> None:
+    async def never(_: object) -> Any:
+        await asyncio.Event().wait()
+
+    script.has(backup("a", 5))
+    script.next("watch", never, stream(modified("a", 6), Then.SILENCE))
+    running(feed(kube, told, replace(QUICK, answer=0.3)))
+    await told.until(lambda: told.table == {"a": "6"})
+    assert any(
+        isinstance(state, Reconnecting) and "the server has not answered" in state.why
+        for state in told.states
+    )
+    assert len(script.queries("list")) == 1
+
+
 async def test_a_watch_that_is_doubted_is_opened_anew_where_it_stands(
     script: Script, kube: Kube, told: Told, running: Start
 ) -> None:

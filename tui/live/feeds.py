@@ -245,26 +245,37 @@ class Feed:
         """Tell what happens, until the server ends it or the connection breaks."""
         loop = asyncio.get_running_loop()
         self._opened, self._moved = None, False
-        with self._saying_so_if_slow() as answered:
-            async with self._opening() as events:
-                answered()
-                self._opened, self._permitted = loop.time(), True
-                self._say_live()
-                try:
-                    async with asyncio.timeout(None) as self._trust:
-                        async for type_, source in events:
-                            self._hear(type_, source)
-                            if len(self._batch) >= _SLICE:
-                                self._flush()
-                                await asyncio.sleep(0)  # a burst must not keep a key waiting
-                except TimeoutError:
-                    return  # doubted: it is opened anew, where it stands
-                finally:
-                    self._trust = None
-                    self._flush()
+        try:
+            with self._saying_so_if_slow() as answered:
+                async with (
+                    asyncio.timeout(self._patience.answer) as patience,
+                    self._opening() as events,
+                ):
+                    answered()
+                    patience.reschedule(None)
+                    self._opened, self._trust, self._permitted = loop.time(), patience, True
+                    self._say_live()
+                    await self._follow(events)
+        except TimeoutError:
+            if self._opened is not None:
+                return  # doubted: it is opened anew, where it stands
+            # As on a connection kept from before the line was cut: another one may be well.
+            why = f"the server has not answered for {self._patience.answer:.0f} s"
+            raise faults.Unreachable(f"cannot watch {self.kind.plural}: {why}") from None
         if not self._moved and loop.time() - self._opened < self._patience.settled:
             raise faults.Unreachable(f"cannot watch {self.kind.plural}: the server ends it at once")
         self._failures = 0
+
+    async def _follow(self, events: AsyncIterator[tuple[str, Manifest]]) -> None:
+        try:
+            async for type_, source in events:
+                self._hear(type_, source)
+                if len(self._batch) >= _SLICE:
+                    self._flush()
+                    await asyncio.sleep(0)  # a burst must not keep a key waiting
+        finally:
+            self._trust = None
+            self._flush()
 
     def _opening(self) -> AbstractAsyncContextManager[AsyncIterator[tuple[str, Manifest]]]:
         return self._source.watch(
