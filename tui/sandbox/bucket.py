@@ -169,12 +169,16 @@ class Bucket:
             raise NoServer(f"the past was not laid into the bucket: {said[-400:].decode()}")
 
     def _write_meta(self, out: IO[bytes], past: Iterable[tuple[Lying, bytes | None]]) -> None:
-        last = b""
+        lying = None
         for lying, body in past:
-            last = _meta_entry(self.name, lying, body)
-            out.write(last)
-        # `fs.meta.load` drops the last one or two entries it reads (SeaweedFS 4.48).
-        out.write(last * 16)
+            out.write(_meta_entry(f"/buckets/{self.name}/{lying.key}", lying, body))
+        if lying is None:
+            return
+        # `fs.meta.load` drops the last one or two entries it reads (SeaweedFS 4.48): let them be some
+        # that nobody misses. Not the same once more: writing over an entry while the loader leaves
+        # crashes the server (a nil dereference in its cleanupChunks).
+        for number in range(16):
+            out.write(_meta_entry(f"/padding/{number}", lying, b""))
 
     @property
     def _log(self) -> Path:
@@ -289,13 +293,13 @@ def _config(bucket: str, who: Identities) -> dict[str, object]:
     }
 
 
-def _meta_entry(bucket: str, lying: Lying, body: bytes | None) -> bytes:
+def _meta_entry(path: str, lying: Lying, body: bytes | None) -> bytes:
     """One record of a `fs.meta.save` stream: length and a protobuf FullEntry.
 
     (SeaweedFS weed/pb/filer.proto: FullEntry 1 dir, 2 entry; Entry 1 name, 4 attributes, 5 extended,
     9 content; FuseAttributes 1 file_size, 2 mtime, 3 file_mode, 6 crtime)
     """
-    folder, _, name = f"/buckets/{bucket}/{lying.key}".rpartition("/")
+    folder, _, name = path.rpartition("/")
     when = int(lying.modified.timestamp())
     digest = md5(name.encode() if body is None else body, usedforsecurity=False).hexdigest()
     attributes = _number(1, lying.size) + _number(2, when) + _number(3, 0o660) + _number(6, when)
