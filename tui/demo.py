@@ -12,8 +12,9 @@ from types import TracebackType
 
 from tui import faults
 
-READY = "ready"
-_PATIENCE = 30.0
+READY = "loaded"
+"""Before that its bucket is being filled, in no order: whoever looks then sees holes."""
+_PATIENCE = 60.0
 """Seconds until a sandbox that is not ready is given up."""
 
 
@@ -44,7 +45,9 @@ class Sandbox:
                 exports = await self._exports(self._process)
             ready = True
         except TimeoutError as late:
-            raise faults.Misconfigured("the sandbox was not ready within 30 s") from late
+            raise faults.Misconfigured(
+                f"the sandbox was not ready within {_PATIENCE:.0f} s"
+            ) from late
         finally:
             if not ready:  # also when the user quits while it starts
                 await self._stop()

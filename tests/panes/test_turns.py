@@ -37,6 +37,9 @@ async def test_a_verdict_that_gets_worse_is_said_once_and_stands_in_the_timeline
         await screen.until(lambda s: s.toasts)
         assert len(screen.toasts) == 1
         assert "pg unprotected -> failing:" in screen.toasts[0]
+        await screen.until(
+            "pg unprotected for 5m", "then x failing the operator says WAL archiving"
+        )
         assert len(bells) == (1 if rings else 0)
         await screen.press("escape")
         await screen.until("x operator says failing")

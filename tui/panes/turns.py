@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
@@ -43,10 +45,12 @@ class TurnsScreen(Screen[None]):
         self.table: LiveTable[Turn] = LiveTable(
             self.COLUMNS, self._cells, empty=f"No verdict has changed since {since}."
         )
+        self.detail_lines = Static(classes="detail", markup=False)
 
     def compose(self) -> ComposeResult:
         yield self.title_line
         yield self.table
+        yield self.detail_lines
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -56,6 +60,25 @@ class TurnsScreen(Screen[None]):
     def redraw(self) -> None:
         """Put the turns there are by now on screen."""
         self.table.set_keys(tuple(reversed(self.chronicle.turns)))
+        self._detail()
+
+    def _detail(self) -> None:
+        """The turn under the cursor in full: its headline seldom has room in the table."""
+        turn = self.table.cursor_key
+        self.detail_lines.display = turn is not None
+        if turn is not None:
+            self.detail_lines.update(
+                Content.assemble(
+                    f"{turn.cluster.name}  {word(turn.before)} for {words.age(turn.lasted)}, then ",
+                    themes.graded(turn.after, word(turn.after)),
+                    f"\n  {turn.headline}",
+                )
+            )
+
+    @on(LiveTable.Highlighted)
+    def _moved(self, event: LiveTable.Highlighted[Turn]) -> None:
+        event.stop()
+        self._detail()
 
     def _cells(self, turn: Turn) -> tuple[Cell, ...]:
         return (
