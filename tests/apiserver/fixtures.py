@@ -6,6 +6,7 @@ Tests that need the genuine server carry the marker ``apiserver``.
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +14,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.apiserver import build
+from tests.apiserver.faults import clock, network, table
 from tests.apiserver.server import KubeApiServer
 from tests.apiserver.servers import Genuine, Sandbox, Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-_COMMAND = "python -m pytest -m apiserver"
+_TIERS = {
+    "apiserver": "tests over the genuine kube-apiserver",
+    "faults": "tests of real faults",
+}
+"""By marker."""
 
-_left_out: list[str] = []
+_left_out: Counter[str] = Counter()
 
 
 @pytest.fixture(scope="session")
@@ -74,19 +80,38 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     # Skipped here and not in the fixture, all of them make one line of the report.
-    if item.get_closest_marker("apiserver") and (why := build.why_unavailable()):
-        pytest.skip(f"no genuine kube-apiserver: {why}")
+    for tier in _TIERS:
+        if item.get_closest_marker(tier) and (why := _why_not(tier)):
+            pytest.skip(why)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    _left_out.extend(item.nodeid for item in items if item.get_closest_marker("apiserver"))
+    _left_out.update(tier for item in items for tier in _TIERS if item.get_closest_marker(tier))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not _left_out:
-        return
-    why = build.why_unavailable()
-    how = f"`{_COMMAND}` runs them" if why is None else f"they cannot run here: {why}"
-    terminalreporter.write_line(
-        f"{len(_left_out)} tests over the genuine kube-apiserver were left out; {how}"
-    )
+    measured = [
+        row
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, row in report.user_properties
+        if name == "fault"
+    ]
+    if measured:
+        terminalreporter.section("faults, in seconds")
+        for line in table.lines(list({tuple(row): None for row in measured})):
+            terminalreporter.write_line(line)
+    for tier, count in sorted(_left_out.items()):
+        why = _why_not(tier)
+        command = f"python -m pytest -n 0 -m {tier}"
+        how = f"`{command}` runs them" if why is None else f"they cannot run here: {why}"
+        terminalreporter.write_line(f"{count} {_TIERS[tier]} were left out; {how}")
+
+
+def _why_not(tier: str) -> str | None:
+    """What a tier lacks here, None if nothing."""
+    if why := build.why_unavailable():
+        return f"no genuine kube-apiserver: {why}"
+    if tier == "faults" and (missing := network.why_impossible() or clock.why_impossible()):
+        return f"no real faults: {missing}"
+    return None

@@ -99,6 +99,13 @@ class KubeApiServer:
         self._start_apiserver()
         self._wait_for_crds()
 
+    def show_another_certificate(self) -> None:
+        """Come back with a certificate that another authority has signed; ``ca_file`` is its own."""
+        self.kill()
+        self._write_certificate()
+        self._start_apiserver()
+        self._wait_for_crds()
+
     def freeze(self) -> None:
         """SIGSTOP: connections stay open and are accepted, nothing is answered."""
         self._signal(signal.SIGSTOP)
@@ -151,17 +158,22 @@ class KubeApiServer:
         return content
 
     def _write_credentials(self) -> None:
-        shown, accounts = tls.self_made(), tls.self_made()
+        self._directory.chmod(0o700)
+        self._write_certificate()
+        accounts = tls.self_made()
         files = {
-            "ca.crt": shown.ca,
-            "server.crt": shown.certificate,
-            "server.key": shown.key,
             # With these the API server verifies and signs the tokens of service accounts.
             "service-account.crt": accounts.certificate,
             "service-account.key": accounts.key,
             "tokens.csv": f'{self.admin_token},admin,admin,"system:masters"\n'.encode(),
         }
-        self._directory.chmod(0o700)
+        self._write(files)
+
+    def _write_certificate(self) -> None:
+        shown = tls.self_made()
+        self._write({"ca.crt": shown.ca, "server.crt": shown.certificate, "server.key": shown.key})
+
+    def _write(self, files: Mapping[str, bytes]) -> None:
         for name, content in files.items():
             (self._directory / name).write_bytes(content)
 
