@@ -226,9 +226,17 @@ async def test_the_details_say_what_a_backup_waits_behind(stage: Open) -> None:
         a_backup("second", "pg", age=90 * MINUTE, phase="pending"),
     ) as screen:
         await screen.press("2")
-        await screen.until("> second", "second waits behind first, started for 150m")
+        await screen.until(
+            "> second",
+            "second waits: first is started since",
+            "holds up 1 Backup; that clears when it ends",
+        )
         await screen.press("enter")
-        await screen.until("second waits behind first, started for 150m", "status.phase pending")
+        await screen.until(
+            "second waits: first is started since",
+            "holds up 1 Backup; that clears when it ends",
+            "status.phase pending",
+        )
         await screen.press("escape", "j")
         await screen.until("first runs on pg-1 for 150m")
 

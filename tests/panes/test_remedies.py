@@ -236,3 +236,20 @@ async def test_the_key_stands_beside_the_remedy(stage: Open, size: tuple[int, in
     async with stage(*STUCK, size=size) as screen:
         await triage(screen, "base backups")
         assert "remedy" in screen.text
+
+
+async def test_a_stuck_backup_is_deleted_from_its_row_and_one_that_is_done_is_not(
+    stage: Open,
+) -> None:
+    async with stage(*STUCK) as screen:
+        await screen.until("> pg")
+        await screen.press("2")
+        await screen.until("> stuck")
+        await screen.press("D")
+        await screen.until("Delete Backup stuck", "accepts it")
+        await screen.press("enter")
+        await screen.until(lambda s: len(s.stored("backups")) == 1)
+        await screen.until("> old")
+        await screen.press("D")
+        await screen.until("Only a Backup that is not done can be deleted here")
+        assert [one["metadata"]["name"] for one in screen.stored("backups")] == ["old"]

@@ -20,10 +20,13 @@ from tui.cnpg.manifest import BACKUPS, Key, Unreadable
 from tui.live.changes import Subject
 from tui.live.estate import Delta, Estate
 from tui.live.rights import Right
-from tui.panes.intents import BackUpRequested, ClusterChosen, DetailsWanted
+from tui.panes.intents import BackUpRequested, ClusterChosen, DetailsWanted, RemedyWanted
 from tui.panes.pane import Clock
 from tui.panes.table_pane import TablePane
+from tui.verdict import queue
+from tui.verdict.fix import DeleteBackup
 from tui.verdict.health import Level
+from tui.verdict.queue import Hold
 from tui.widgets.live_table import Cell, Column, LiveTable
 from tui.widgets.said import Said
 
@@ -74,11 +77,15 @@ class BackupsPane(TablePane):
     )
     assert tuple(column.title for column in COLUMNS) == printed.COLUMNS
 
-    NEEDS: ClassVar[Mapping[str, Right]] = {"back_up": Right("create", BACKUPS)}
+    NEEDS: ClassVar[Mapping[str, Right]] = {
+        "back_up": Right("create", BACKUPS),
+        "delete": Right("delete", BACKUPS),
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "back_up", "back up now", id="backups.back_up"),
         Binding("w", "log", "table or log", id="backups.log"),
         Binding("f", "follow", "follow newest", id="backups.follow"),
+        Binding("D", "delete", "delete, not done", show=False, id="backups.delete"),
     ]
 
     def __init__(self, estate: Estate, clock: Clock, *, with_namespace: bool, pane_id: str) -> None:
@@ -218,6 +225,14 @@ class BackupsPane(TablePane):
         else:
             self.post_message(BackUpRequested(cluster))
 
+    def action_delete(self) -> None:
+        """Only what is not done holds anything up; what is done is the history of the archive."""
+        found = self.current
+        if not isinstance(found, Backup) or found.is_done:
+            self.notify("Only a Backup that is not done can be deleted here", severity="warning")
+        else:
+            self.post_message(RemedyWanted(DeleteBackup(found.key)))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Filter and order belong to the table; the log has neither."""
         of_table = action in ("filter", "sort", "reverse", "follow")
@@ -272,15 +287,21 @@ def in_words(estate: Estate, backup: Backup, now: datetime) -> str:
         return f"{name} failed: {why or 'no error given'}"
     if backup.is_executing:
         since = f" for {words.age(elapsed)}" if elapsed else ""
-        return f"{name} runs on {backup.pod or 'a pod not named yet'}{since}"
-    head = estate.queue_of(backup.cluster_key).ahead_of(backup)
-    if head is None:
+        holding = _holding_up(_hold(estate, backup, now))
+        return f"{name} runs on {backup.pod or 'a pod not named yet'}{since}{holding}"
+    hold = _hold(estate, backup, now)
+    if hold is None or hold.head.key == backup.key:
         waiting = words.ago(backup.created, now)
-        return f"{name} is next, not taken up for {waiting}"
-    stuck = head.elapsed(now)
-    since = (
-        f", {head.phase or 'not taken up'} for {words.age(stuck)}"
-        if stuck
-        else (f", {head.phase or 'not taken up'}")
-    )
-    return f"{name} waits behind {head.key.name}{since}"
+        return f"{name} is next, not taken up for {waiting}{_holding_up(hold)}"
+    return f"{name} waits: {hold.said(now)}"
+
+
+def _hold(estate: Estate, backup: Backup, now: datetime) -> Hold | None:
+    of_cluster = tuple(estate.backups_of(backup.cluster_key))
+    return queue.of(of_cluster, estate.schedules_of(backup.cluster_key), now)
+
+
+def _holding_up(hold: Hold | None) -> str:
+    held = hold.held_up() if hold else ""
+    freed = "; D deletes it and frees them" if hold and hold.stuck else ""
+    return f", holds up {held}{freed}" if held else ""

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from tui import words
 from tui.barman.continuity import Reach, Usable
 from tui.cnpg import backup
-from tui.cnpg.backup import Backup
-from tui.verdict import schedules
+from tui.verdict import queue
 from tui.verdict.fix import DeleteBackup
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
@@ -16,14 +15,6 @@ from tui.verdict.triage.rung import Trouble, rule
 from tui.verdict.triage.texts import match
 from tui.verdict.witnesses import NotKnown
 
-PENDING_TOO_LONG = timedelta(minutes=10)
-"""The operator looks again every 30 s; a head of the queue that waits longer waits for something."""
-LONG = timedelta(hours=2)
-"""No backup is called stuck before that."""
-LONG_UNKNOWN = timedelta(hours=24)
-"""The same where no completed Backup says how long they usually take."""
-USUAL_TIMES = 5
-"""How many times longer than usual a backup may take."""
 ABANDONED = timedelta(days=1)
 """Data without a backup.info for longer is not a backup under way."""
 
@@ -31,42 +22,23 @@ ABANDONED = timedelta(days=1)
 @rule("F29")
 def queue_stuck(case: Case) -> Trouble | None:
     """Oldest first: a Backup that never ends holds up all others and the schedule that made it."""
-    queue = backup.queue(case.backups)
-    head = queue.head
-    if head is None or case.seen.cluster.hibernated:
+    hold = queue.of(case.backups, case.schedules, case.now)
+    if hold is None or not hold.stuck or case.seen.cluster.hibernated:
         return None
-    waited = _stuck(case, head)
-    if waited is None:
-        return None
-    behind = len(queue) - 1
+    key, behind = hold.head.key, len(hold.behind)
     blocked = f", {words.counted(behind, 'Backup')} behind it" if behind else ""
+    waited = words.age(hold.stood(case.now))
     return Trouble(
         "queue-stuck",
         Level.DEGRADED,
         "queue stuck",
-        words.shorten(f"a Backup is {head.phase} for {words.age(waited)}{blocked}", 70),
-        f"{head.key.name} is {head.phase} since {_since(case, head)}{blocked}",
+        words.shorten(f"a Backup is {hold.head.phase} for {waited}{blocked}", 70),
+        hold.said(case.now),
         "see why it does not end; deleting this one Backup frees the queue and removes nothing from "
         "the bucket",
-        f"kubectl -n {head.key.namespace} delete backups.postgresql.cnpg.io {head.key.name}",
-        DeleteBackup(head.key),
+        f"kubectl -n {key.namespace} delete backups.postgresql.cnpg.io {key.name}",
+        DeleteBackup(key),
     )
-
-
-def _stuck(case: Case, head: Backup) -> timedelta | None:
-    """How long the head has stood there, if that is too long."""
-    if not head.is_executing:
-        waited = case.now - head.created if head.created and head.phase else None
-        return waited if waited and waited > PENDING_TOO_LONG else None
-    ran = head.elapsed(case.now) or (case.now - head.created if head.created else None)
-    usual = schedules.usual_duration(case.backups)
-    limit = max(LONG, usual * USUAL_TIMES) if usual else LONG_UNKNOWN
-    return ran if ran and ran > limit else None
-
-
-def _since(case: Case, head: Backup) -> str:
-    since = head.reconciliation_started or head.created
-    return words.moment(since, case.now) if since else "?"
 
 
 @rule("F20")
