@@ -132,9 +132,16 @@ class KubeApiServer:
         body: Mapping[str, Any] | None = None,
         token: str | None = None,
     ) -> dict[str, Any]:
-        """One request as the admin (or with ``token``); raises urllib's HTTPError past 399."""
+        """One request as the admin (or with ``token``); raises urllib's HTTPError past 399.
+
+        A PATCH is a merge patch.
+        """
         answer: dict[str, Any] = json.loads(self._send(method, path, body, token))
         return answer
+
+    def metrics(self) -> str:
+        """What it counts of itself, in Prometheus' text format."""
+        return self._send("GET", "/metrics").decode()
 
     def _send(
         self,
@@ -149,7 +156,9 @@ class KubeApiServer:
             data=None if body is None else json.dumps(body).encode(),
             headers={
                 "Authorization": f"Bearer {token or self.admin_token}",
-                "Content-Type": "application/json",
+                "Content-Type": (
+                    "application/merge-patch+json" if method == "PATCH" else "application/json"
+                ),
             },
         )
         trust = ssl.create_default_context(cafile=str(self.ca_file))

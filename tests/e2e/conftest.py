@@ -57,6 +57,16 @@ class Served:
         """Put objects there."""
         self.do(lambda server: [server.store.seed(manifest) for manifest in manifests])
 
+    def listed(self, plural: str) -> list[Manifest]:
+        """All objects of a kind of CNPG's."""
+
+        def look(server: ApiServer) -> list[Manifest]:
+            resource = server.registry.at("postgresql.cnpg.io", "v1", plural)
+            assert resource is not None
+            return [found.manifest() for found in server.store.listed(resource)]
+
+        return self.do(look)
+
     def kubeconfig(self, path: Path, *, namespace: str = NAMESPACE) -> Path:
         """A kubeconfig of the admin."""
         return write_kubeconfig(path, self.server, namespace=namespace)

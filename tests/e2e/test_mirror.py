@@ -7,15 +7,20 @@ import os
 import random
 import re
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 import pytest
 from textual.widgets import Log
 
+from tests.apiserver import build
+from tests.apiserver.server import KubeApiServer
+from tests.e2e.genuine import GenuineServed
 from tests.panes.objects import Manifest, a_backup
 from tests.panes.stage import ADMIN, staged, write_kubeconfig
 from tui.sandbox.apiserver import ApiServer
@@ -69,11 +74,55 @@ class Kubectl:
             self.lines.append(line.decode().rstrip("\n"))
 
 
+class Stored(Protocol):
+    """A server's objects, as a film changes them."""
+
+    def put(self, manifest: Manifest) -> Manifest:
+        """Create it, or change its status; the answer is what is stored."""
+        ...
+
+    def remove(self, manifest: Manifest) -> None:
+        """Delete it."""
+        ...
+
+
+class SandboxStored:
+    """The sandbox's, behind its API."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+
+    def put(self, manifest: Manifest) -> Manifest:
+        return self._server.store.seed(manifest)
+
+    def remove(self, manifest: Manifest) -> None:
+        backups = self._server.registry.at("postgresql.cnpg.io", "v1", "backups")
+        gone = manifest["metadata"]
+        assert backups is not None
+        stored = self._server.store.get(backups, gone["namespace"], gone["name"])
+        assert stored is not None
+        self._server.store.remove(stored)
+
+
+class GenuineStored:
+    """The genuine server's. It dates what is created itself, so that nothing there is old."""
+
+    def __init__(self, server: KubeApiServer) -> None:
+        self._served = {name: GenuineServed(server, name) for name in NAMESPACES}
+
+    def put(self, manifest: Manifest) -> Manifest:
+        (stored,) = self._served[manifest["metadata"]["namespace"]].seed(manifest)
+        return stored
+
+    def remove(self, manifest: Manifest) -> None:
+        self._served[manifest["metadata"]["namespace"]].remove({"kind": "Backup", **manifest})
+
+
 class Film:
     """Random Backups that come, change and go, the same for the same seed."""
 
-    def __init__(self, server: ApiServer, seed: int) -> None:
-        self.server = server
+    def __init__(self, stored: Stored, seed: int) -> None:
+        self.stored = stored
         self.random = random.Random(seed)
         self.alive: list[Manifest] = []
         self.made = 0
@@ -108,48 +157,61 @@ class Film:
             phase=self.random.choice(PHASES),
             error=self.random.choice(ERRORS),
         )
-        self.alive.append(self.server.store.seed(backup))
+        self.alive.append(self.stored.put(backup))
 
     def _change(self) -> None:
         at = self.random.randrange(len(self.alive))
         status = {"phase": self.random.choice(PHASES), "error": self.random.choice(ERRORS)}
-        self.alive[at] = self.server.store.seed({**self.alive[at], "status": status})
+        self.alive[at] = self.stored.put({**self.alive[at], "status": status})
 
     def _delete(self) -> None:
-        gone = self.alive.pop(self.random.randrange(len(self.alive)))["metadata"]
-        backups = self.server.registry.at("postgresql.cnpg.io", "v1", "backups")
-        assert backups is not None
-        stored = self.server.store.get(backups, gone["namespace"], gone["name"])
-        assert stored is not None
-        self.server.store.remove(stored)
+        self.stored.remove(self.alive.pop(self.random.randrange(len(self.alive))))
 
 
 @pytest.mark.parametrize("seed", [1, 2026])
 async def test_log_mode_prints_what_kubectl_prints(tmp_path: Path, seed: int) -> None:
-    server, kubectl = ApiServer(), Kubectl()
+    server = ApiServer()
     await server.start()
     try:
         kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", server, ADMIN)
-        film = Film(server, seed)
-        film.begin()
-        options = {"size": (160, 24), "flags": {"all_namespaces": True}}
-        async with (
-            kubectl.watching(kubeconfig),
-            staged(server, kubeconfig, **options) as screen,  # type: ignore[arg-type]
-        ):
-            await screen.press("2", "w")
-            ours = screen.app.backups.event_log
-            already = len(film.alive) + 1
-            await reached(partial(have_printed, already, kubectl, ours))
-            await both_watch(server)
-            for told in range(already + BURST, already + EVENTS + 1, BURST):
-                for _ in range(BURST):
-                    film.step()
-                # An age is that of the moment a line is printed: nobody may fall behind.
-                await reached(partial(have_printed, told, kubectl, ours))
-            assert_equal(printed(ours.lines), kubectl.lines)
+        await play(SandboxStored(server), kubeconfig, seed, partial(two_watch, server))
     finally:
         await server.stop()
+
+
+@pytest.mark.apiserver
+async def test_log_mode_prints_what_kubectl_prints_of_the_genuine_server(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="kube-apiserver-") as directory:
+        server = KubeApiServer(build.find(), Path(directory))
+        try:
+            await asyncio.to_thread(server.start)
+            kubeconfig = GenuineServed(server).kubeconfig(tmp_path / "kubeconfig")
+            stored = GenuineStored(server)
+            await play(stored, kubeconfig, 7, partial(two_watch_the_genuine, server))
+        finally:
+            server.stop()
+
+
+async def play(stored: Stored, kubeconfig: Path, seed: int, watched: Callable[[], bool]) -> None:
+    """Play a film before kubectl and the app, and hold what they print against each other."""
+    kubectl, film, unused = Kubectl(), Film(stored, seed), None
+    await asyncio.to_thread(film.begin)
+    options = {"size": (160, 24), "flags": {"all_namespaces": True}}
+    async with (
+        kubectl.watching(kubeconfig),
+        staged(unused, kubeconfig, **options) as screen,  # type: ignore[arg-type]
+    ):
+        await screen.press("2", "w")
+        ours = screen.app.backups.event_log
+        already = len(film.alive) + 1
+        await reached(partial(have_printed, already, kubectl, ours))
+        await reached(watched)
+        for told in range(already + BURST, already + EVENTS + 1, BURST):
+            for _ in range(BURST):
+                await asyncio.to_thread(film.step)
+            # An age is that of the moment a line is printed: nobody may fall behind.
+            await reached(partial(have_printed, told, kubectl, ours))
+        assert_equal(printed(ours.lines), kubectl.lines)
 
 
 def have_printed(count: int, kubectl: Kubectl, ours: Log) -> bool:
@@ -161,16 +223,18 @@ def printed(lines: Iterable[str]) -> list[str]:
     return [line for line in lines if line]
 
 
-async def both_watch(server: ApiServer) -> None:
-    """Wait until two have opened a watch of Backups: kubectl and the app."""
-    await reached(
-        lambda: (
-            sum(
-                "/backups" in path and "watch=" in query for _, path, query in list(server.requests)
-            )
-            >= 2
-        )
+def two_watch(server: ApiServer) -> bool:
+    """Whether two have opened a watch of Backups: kubectl and the app."""
+    asked = list(server.requests)
+    return sum("/backups" in path and "watch=" in query for _, path, query in asked) >= 2
+
+
+def two_watch_the_genuine(server: KubeApiServer) -> bool:
+    """The same, by the genuine server's own count."""
+    counted = re.findall(
+        r'apiserver_longrunning_requests\{[^}]*resource="backups"[^}]*\} (\d+)', (server.metrics())
     )
+    return sum(map(int, counted)) >= 2
 
 
 async def reached(condition: Callable[[], bool]) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import pytest
 
 from tests.e2e.conftest import Served, Start
+from tests.e2e.genuine import GenuineServed
 from tests.e2e.terminal import Terminal
-from tests.panes.objects import Manifest, a_cluster, a_schedule, stamp
+from tests.panes.objects import NAMESPACE, Manifest, a_cluster, a_schedule, stamp
+
+AnyServed: TypeAlias = Served | GenuineServed
 
 ACCEPTED = "dry run: the server accepts it"
+REFUSED = "Expected 5 to 6 fields, found 4"
+ODD = "Schedule parameter may not have the right number of arguments (usually six are needed)"
 ENTER, ESCAPE, SAVE, FIX, CLEAR = "\r", "\x1b", "\x13", "\x06", "\x05\x15"
 
 
@@ -20,16 +28,30 @@ def checked(schedule: str, **spec: Any) -> Manifest:
     return found
 
 
-def stored(served: Served, name: str = "nightly") -> dict[str, Any]:
+def stored(served: AnyServed, name: str = "nightly") -> dict[str, Any]:
     """The spec the server ended up with."""
-
-    def look(server: Any) -> list[Manifest]:
-        resource = server.registry.at("postgresql.cnpg.io", "v1", "scheduledbackups")
-        return [found.manifest() for found in server.store.listed(resource)]
-
-    (spec,) = [each["spec"] for each in served.do(look) if each["metadata"]["name"] == name]
+    found = served.listed("scheduledbackups")
+    (spec,) = [each["spec"] for each in found if each["metadata"]["name"] == name]
     assert isinstance(spec, dict)
     return spec
+
+
+@pytest.fixture(params=["sandbox", pytest.param("kube-apiserver", marks=pytest.mark.apiserver)])
+def served(request: pytest.FixtureRequest) -> Iterator[AnyServed]:
+    """One server after the other. The genuine one has no operator, whose webhook refuses and warns:
+    policies of its own do, in the operator's words."""
+    if request.param == "sandbox":
+        running = Served()
+        running.do(lambda server: server.store.ensure_namespace(NAMESPACE))
+        yield running
+        running.close()
+        return
+    genuine = GenuineServed(request.getfixturevalue("kube_apiserver"))
+    fields = "object.spec.schedule.split(' ').size()"
+    genuine.admits("schedule-fields-refused", f"{fields} >= 5", REFUSED, action="Deny")
+    genuine.admits("schedule-fields-odd", f"{fields} == 6 || {fields} < 5", ODD, action="Warn")
+    genuine.until_refused(checked("0 0 2 *"))
+    yield genuine
 
 
 def in_the_pane(app: Start, *shown: str) -> Terminal:
@@ -55,7 +77,7 @@ def retype(terminal: Terminal, text: str) -> None:
     terminal.until(lambda screen: f"Schedule {text} " in screen.flowing)
 
 
-def test_the_trap_is_shown_mended_with_one_key_and_saved(app: Start, served: Served) -> None:
+def test_the_trap_is_shown_mended_with_one_key_and_saved(app: Start, served: AnyServed) -> None:
     served.seed(a_cluster("pg"), checked("0 2 * * *"))
     terminal = in_the_editor(app)
     terminal.until("accepted, but misread", "every hour at minute 2", "every day at 02:00")
@@ -68,7 +90,7 @@ def test_the_trap_is_shown_mended_with_one_key_and_saved(app: Start, served: Ser
     assert stored(served)["schedule"] == "0 0 2 * * *"
 
 
-def test_a_schedule_is_created_from_the_keyboard_alone(app: Start, served: Served) -> None:
+def test_a_schedule_is_created_from_the_keyboard_alone(app: Start, served: AnyServed) -> None:
     served.seed(a_cluster("pg"))
     terminal = in_the_pane(app, "No ScheduledBackup here")
     terminal.press("n")
@@ -83,7 +105,7 @@ def test_a_schedule_is_created_from_the_keyboard_alone(app: Start, served: Serve
     assert (made["schedule"], made["method"]) == ("0 30 3 * * *", "plugin")
 
 
-def test_space_suspends_and_resumes(app: Start, served: Served) -> None:
+def test_space_suspends_and_resumes(app: Start, served: AnyServed) -> None:
     served.seed(a_cluster("pg"), checked("0 0 2 * * *"))
     terminal = in_the_pane(app, "> nightly")
     terminal.press(" ")
@@ -98,7 +120,7 @@ def test_space_suspends_and_resumes(app: Start, served: Served) -> None:
     assert stored(served)["suspend"] is False
 
 
-def test_the_servers_warning_stands_before_the_yes(app: Start, served: Served) -> None:
+def test_the_servers_warning_stands_before_the_yes(app: Start, served: AnyServed) -> None:
     served.seed(a_cluster("pg"), checked("0 0 2 * * *"))
     terminal = in_the_editor(app)
     retype(terminal, "0 3 * * *")
@@ -106,7 +128,7 @@ def test_the_servers_warning_stands_before_the_yes(app: Start, served: Served) -
     terminal.until(ACCEPTED, "Schedule parameter may not have the right number of arguments")
 
 
-def test_a_refusal_keeps_what_was_typed_and_writes_nothing(app: Start, served: Served) -> None:
+def test_a_refusal_keeps_what_was_typed_and_writes_nothing(app: Start, served: AnyServed) -> None:
     served.seed(a_cluster("pg"), checked("0 0 2 * * *"))
     terminal = in_the_editor(app)
     retype(terminal, "0 0 2 *")
@@ -117,7 +139,9 @@ def test_a_refusal_keeps_what_was_typed_and_writes_nothing(app: Start, served: S
     assert stored(served)["schedule"] == "0 0 2 * * *"
 
 
-def test_somebody_faster_is_shown_beside_us_and_loses_nothing(app: Start, served: Served) -> None:
+def test_somebody_faster_is_shown_beside_us_and_loses_nothing(
+    app: Start, served: AnyServed
+) -> None:
     served.seed(a_cluster("pg"), checked("0 2 * * *"))
     terminal = in_the_editor(app)
     terminal.press(FIX + SAVE)
@@ -134,3 +158,28 @@ def test_somebody_faster_is_shown_beside_us_and_loses_nothing(app: Start, served
     terminal.until("o active")
     assert stored(served)["schedule"] == "0 0 2 * * *"
     assert stored(served)["target"] == "primary"
+
+
+def test_a_schedule_is_deleted_once_its_name_was_typed(app: Start, served: AnyServed) -> None:
+    served.seed(a_cluster("pg"), checked("0 0 2 * * *"))
+    terminal = in_the_pane(app, "> nightly")
+    terminal.press("D")
+    terminal.until(ACCEPTED, "Delete ScheduledBackup nightly")
+    terminal.press(ENTER)
+    terminal.press("nightly")
+    terminal.press(ENTER)
+    terminal.until("No ScheduledBackup here")
+    assert served.listed("scheduledbackups") == []
+
+
+def test_a_backup_of_the_schedules_shape_is_taken_now(app: Start, served: AnyServed) -> None:
+    served.seed(a_cluster("pg"), checked("0 0 2 * * *", target="primary"))
+    terminal = in_the_pane(app, "> nightly")
+    terminal.press("b")
+    terminal.until(ACCEPTED, "as nightly would")
+    terminal.press(ENTER)
+    terminal.press("2")
+    terminal.until("Backups 1 live", "-by-hand")
+    (made,) = served.listed("backups")
+    assert made["spec"]["target"] == "primary"
+    assert made["spec"]["pluginConfiguration"]["name"] == "barman-cloud.cloudnative-pg.io"
