@@ -93,7 +93,8 @@ def test_a_stuck_backup_is_deleted_and_the_queue_goes_on(ladder: Open, sandbox: 
     ]
     apply(terminal, f"Delete Backup {stuck} of cluster pg", "schedule daily made it")
 
-    terminal.until(lambda _: set(phases(sandbox, "stuck")) == {"completed"}, "o base backups")
+    terminal.until("o base backups")
+    terminal.until(lambda _: set(phases(sandbox, "stuck")) == {"completed"})
     left = found(sandbox, "stuck", "backups.postgresql.cnpg.io")
     assert stuck not in [one["metadata"]["name"] for one in left]
 

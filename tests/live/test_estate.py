@@ -54,6 +54,27 @@ def test_a_relist_tells_only_what_changed_while_nobody_listened() -> None:
     assert told(delta.events) == [("MODIFIED", "moved"), ("ADDED", "new"), ("DELETED", "gone")]
 
 
+@pytest.mark.parametrize(
+    ("event", "moved"),
+    [
+        ((DELETED, a_backup("head", "started")), True),
+        ((MODIFIED, a_backup("head", "completed", "2")), True),
+        ((MODIFIED, a_backup("head", "started", "2")), False),
+        ((DELETED, a_backup("done", "completed")), False),
+        ((ADDED, a_backup("new", "failed")), False),
+    ],
+)
+def test_the_queue_moves_when_a_backup_leaves_it(
+    event: tuple[EventType, backup.Backup], moved: bool
+) -> None:
+    estate = Estate()
+    estate.apply(Listed(CLUSTERS, (a_cluster(),), NOW))
+    estate.apply(listed(a_backup("head", "started"), a_backup("done", "completed")))
+    later = NOW + timedelta(hours=1)
+    estate.apply(Seen(BACKUPS, (Event(*event),), later))
+    assert estate.witnesses(a_cluster()).queue_moved == (later if moved else None)
+
+
 def test_an_event_told_twice_changes_nothing_the_second_time() -> None:
     estate = Estate()
     first = seen((ADDED, a_backup("b", "started")))

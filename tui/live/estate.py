@@ -100,6 +100,8 @@ class Estate:
     """Where each cluster's archive lies."""
     _claims: dict[tuple[Place, str], set[Key]] = field(default_factory=dict)
     _backups_of: dict[Key, dict[Key, Backup]] = field(default_factory=dict)
+    queue_moved: dict[Key, datetime] = field(default_factory=dict)
+    """When a Backup of the cluster was last seen to leave the queue."""
     _schedules_of: dict[Key, dict[Key, ScheduledBackup]] = field(default_factory=dict)
 
     def apply(self, change: Change) -> Delta:
@@ -108,9 +110,9 @@ class Estate:
             case FeedMoved():
                 return self._feed_moved(change)
             case Listed():
-                return self._told(change.kind, self._difference(change))
+                return self._told(change.kind, self._difference(change), change.at)
             case Seen():
-                return self._told(change.kind, change.events)
+                return self._told(change.kind, change.events, change.at)
             case Inspected():
                 self._inspect(change)
                 return Delta(clusters=frozenset({change.cluster}))
@@ -145,12 +147,15 @@ class Estate:
         touched = frozenset(self.tables[CLUSTERS]) if everyone else frozenset()
         return Delta(change.kind, clusters=touched, feed_moved=moved)
 
-    def _told(self, kind: Kind, told: Iterable[Event]) -> Delta:
+    def _told(self, kind: Kind, told: Iterable[Event], at: datetime) -> Delta:
         events: list[Event] = []
         touched: set[Key] = set()
         for event in told:
+            before = self.backup(event.subject.key) if kind == BACKUPS else None
             real = self._take(kind, event)
             if real is not None:
+                if before is not None and _leaves_queue(before, real):
+                    self.queue_moved[before.cluster_key] = at
                 events.append(real)
                 touched |= self._touched_by(real.subject)
         if kind in (CLUSTERS, OBJECT_STORES):
@@ -195,6 +200,7 @@ class Estate:
             wal_volume=inspected.wal_volume if inspected else NOT_ASKED,
             queue_before=self._said_before.get(key, ()),
             unheard_since=self._unheard_since(CLUSTERS),
+            queue_moved=self.queue_moved.get(key),
         )
 
     def _hearing(self, kind: Kind) -> tuple[bool, bool]:
@@ -246,6 +252,7 @@ class Estate:
                 self.locations.pop(key, None)
                 self.inspected.pop(key, None)
                 self._said_before.pop(key, None)
+                self.queue_moved.pop(key, None)
                 continue
             store = self._store_of(cluster)
             known = store if isinstance(store, ObjectStore) else None
@@ -353,3 +360,10 @@ class Estate:
                 if isinstance(cluster, Cluster) and cluster.store == subject.key
             }
         return {subject.key}
+
+
+def _leaves_queue(before: Backup, event: Event) -> bool:
+    """Whether a Backup that was not done is gone or done now: the next one's turn begins."""
+    if before.is_done:
+        return False
+    return event.type is EventType.DELETED or getattr(event.subject, "is_done", False)

@@ -297,8 +297,9 @@ def in_words(estate: Estate, backup: Backup, now: datetime) -> str:
 
 
 def _hold(estate: Estate, backup: Backup, now: datetime) -> Hold | None:
-    of_cluster = tuple(estate.backups_of(backup.cluster_key))
-    return queue.of(of_cluster, estate.schedules_of(backup.cluster_key), now)
+    key = backup.cluster_key
+    schedules, moved = estate.schedules_of(key), estate.queue_moved.get(key)
+    return queue.of(tuple(estate.backups_of(key)), schedules, now, moved)
 
 
 def _holding_up(hold: Hold | None) -> str:

@@ -33,7 +33,7 @@ class Hold:
 
     head: Backup
     since: datetime | None
-    """When it began to run, or was created where it does not run."""
+    """When it began to run; where it does not run, when it came to the head of the queue."""
     behind: tuple[Backup, ...]
     """The Backups that wait for it, in the operator's order."""
     silent: tuple[ScheduledBackup, ...]
@@ -69,32 +69,41 @@ class Hold:
         return f"{told}; nothing clears that by itself{freed}"
 
 
+def freed(backups: Iterable[Backup], moved: datetime | None = None) -> datetime | None:
+    """When a Backup last left the queue; ``moved`` is when one was seen to, also by being deleted."""
+    ends = (one.stopped or one.reconciliation_terminated for one in backups if one.is_done)
+    return max((at for at in (*ends, moved) if at), default=None)
+
+
 def of(
-    backups: Collection[Backup], schedules: Iterable[ScheduledBackup], now: datetime
+    backups: Collection[Backup],
+    schedules: Iterable[ScheduledBackup],
+    now: datetime,
+    moved: datetime | None = None,
 ) -> Hold | None:
-    """What the head of the queue holds up; None where the queue is empty."""
+    """What the head of the queue holds up; None where the queue is empty. ``moved`` as above."""
     queue = backup.queue(backups)
     head = queue.head
     if head is None:
         return None
     standing = (*queue.executing, *queue.waiting)
     usual = standings.usual_duration(backups)
+    came = max((at for at in (head.created, freed(backups, moved)) if at), default=None)
+    since = head.reconciliation_started or (head.created if head.is_executing else came)
     silent = [one for one in schedules if firing.children(one, standing)]
     return Hold(
         head=head,
-        since=head.reconciliation_started or head.created,
+        since=since,
         behind=tuple(one for one in standing if one.key != head.key),
         silent=tuple(sorted(silent, key=lambda one: one.key)),
         usual=usual,
-        stuck=_is_stuck(head, usual, now),
+        stuck=_is_stuck(head, since, usual, now),
     )
 
 
-def _is_stuck(head: Backup, usual: timedelta | None, now: datetime) -> bool:
+def _is_stuck(head: Backup, since: datetime | None, usual: timedelta | None, now: datetime) -> bool:
     if not head.is_executing:
         # One without a phase is not looked at at all: the operator or its plugin is down.
-        if not head.phase or head.created is None:
-            return False
-        return now - head.created > PENDING_TOO_LONG
+        return bool(head.phase) and since is not None and now - since > PENDING_TOO_LONG
     ran = head.elapsed(now) or (now - head.created if head.created else timedelta(0))
     return ran > (max(LONG, usual * USUAL_TIMES) if usual else LONG_UNKNOWN)

@@ -75,3 +75,5 @@ class Witnesses:
     """What the same primary said in the last hour, oldest first."""
     unheard_since: datetime | None = None
     """When the API server last told of Clusters, None while it does."""
+    queue_moved: datetime | None = None
+    """When a Backup was last seen to leave the queue, also by being deleted."""

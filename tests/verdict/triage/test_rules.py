@@ -268,6 +268,33 @@ def test_an_operator_in_another_zone_makes_no_schedule_overdue() -> None:
     assert first(witnesses(schedules=(there,))) == ""
 
 
+WAITED = (a_backup(), a_backup("next", "pending", created=ago(hours=3)))
+LONG_ONE = a_backup("long", created=ago(hours=12), took=timedelta(hours=11, minutes=59))
+
+
+@pytest.mark.parametrize(
+    ("seen", "code"),
+    [
+        (witnesses(backups=WAITED), "queue-stuck"),
+        (witnesses(backups=WAITED, queue_moved=NOW - timedelta(minutes=11)), "queue-stuck"),
+        (witnesses(backups=WAITED, queue_moved=NOW - timedelta(seconds=20)), ""),
+        (witnesses(backups=(*WAITED, LONG_ONE)), ""),
+    ],
+    ids=["never moved", "moved long ago", "one was deleted just now", "one ended just now"],
+)
+def test_the_next_in_the_queue_is_not_stuck_because_the_one_before_was(
+    seen: Witnesses, code: str
+) -> None:
+    assert first(seen) == code
+
+
+def test_a_schedule_whose_backup_was_deleted_just_now_is_not_overdue() -> None:
+    late = replace(a_schedule("0 0 */6 * * *"), next_schedule=NOW - timedelta(hours=6))
+    freed = witnesses(schedules=(late,), queue_moved=NOW - timedelta(seconds=20))
+    assert first(freed) == ""
+    assert first(replace(freed, queue_moved=NOW - timedelta(minutes=6))) == "schedule-overdue"
+
+
 def test_a_backup_that_hangs_for_want_of_archiving_is_told_after_the_cause() -> None:
     running = (a_backup(), a_backup("new", "started", created=ago(minutes=20)))
     codes = [finding.code for finding in judged(failing(backups=running)).findings]

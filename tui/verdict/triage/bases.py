@@ -22,7 +22,7 @@ ABANDONED = timedelta(days=1)
 @rule("F29")
 def queue_stuck(case: Case) -> Trouble | None:
     """Oldest first: a Backup that never ends holds up all others and the schedule that made it."""
-    hold = queue.of(case.backups, case.schedules, case.now)
+    hold = queue.of(case.backups, case.schedules, case.now, case.seen.queue_moved)
     if hold is None or not hold.stuck or case.seen.cluster.hibernated:
         return None
     key, behind = hold.head.key, len(hold.behind)

@@ -15,7 +15,7 @@ from tui.cnpg.location import of as location_of
 from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
 from tui.cnpg.store import Configuration, ObjectStore
-from tui.verdict import archiving
+from tui.verdict import archiving, queue
 from tui.verdict.level import Level
 from tui.verdict.witnesses import Film, NotKnown, Witnesses
 
@@ -79,6 +79,11 @@ class Case:
     def backups(self) -> tuple[Backup, ...]:
         """The Backups, none where they are not known."""
         return () if isinstance(self.seen.backups, NotKnown) else self.seen.backups
+
+    @property
+    def freed(self) -> datetime | None:
+        """When a Backup last left the queue, as far as it is known."""
+        return queue.freed(self.backups, self.seen.queue_moved)
 
     @property
     def schedules(self) -> tuple[ScheduledBackup, ...]:

@@ -93,6 +93,8 @@ def overdue(case: Case) -> Trouble | None:
         due = one.next_schedule
         if due is None or case.now - due < standings.LATE:
             continue
+        if case.freed is not None and case.now - case.freed < standings.LATE:
+            continue  # the operator looks again within a minute of what held it up
         children = firing.children(one, case.backups)
         if any(not child.is_done for child in children):
             continue  # held up: the queue's rule speaks of it once it is too long
