@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -318,11 +319,14 @@ HEALTHY: tuple[Failure, ...] = tuple(
 def scenario(rows: Sequence[Failure]) -> Words:
     """All of them in one scenario."""
     staged: dict[str, list[Words]] = {"stores": [], "clusters": [], "objects": []}
+    # Hours ago: a Backup that failed a while ago must be the newest, whatever the time of day.
+    first = (datetime.now(UTC).hour - 2) % 8
+    thrice = f"0 0 {first},{first + 8},{first + 16} * * *"
     for row in rows:
         path = f"s3://acme-pg/{row.name}"
         staged["stores"].append({"namespace": row.name, "path": path, **row.store})
         usual = {"history": "4d", "wal": {"every": "3m", "size": "1KiB"}, "base": {"size": "1KiB"}}
-        schedules = [{"name": "daily", "cron": "0 0 */8 * * *"}]
+        schedules = [{"name": "daily", "cron": thrice}]
         mine = {"name": "pg", "namespace": row.name, "schedules": schedules, **usual}
         staged["clusters"].append(mine | row.cluster)
         for given in row.objects:
