@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 from tests.e2e.conftest import Served
 from tests.e2e.test_check import DEADLINE
 from tests.panes.objects import a_cluster
-from tests.sandbox.staged import Sandbox, waited
+from tests.sandbox.staged import Sandbox, playing, private, waited
 from tui import backup_report, connect
 from tui.sandbox.apiserver import ApiServer
 
@@ -49,18 +48,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One of each kind of cluster, with an operator and a bucket."""
     scenario = tmp_path_factory.mktemp("scenario") / "backup.yaml"
     scenario.write_text(SCENARIO)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tui.sandbox.demo", "--until-eof", "--scenario", str(scenario)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    playing = Sandbox(process)
-    try:
-        playing.wait_for("loaded")
-        yield playing
-    finally:
-        playing.stop()
+    with playing(scenario) as running:
+        yield running
 
 
 def begun(sandbox: Sandbox, home: Path, *arguments: str, user: str = "") -> subprocess.Popen[str]:
@@ -71,11 +60,9 @@ def begun(sandbox: Sandbox, home: Path, *arguments: str, user: str = "") -> subp
 
 def started(kubeconfig: Path, home: Path, *arguments: str) -> subprocess.Popen[str]:
     """Against any server."""
-    private = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "XDG_DATA_HOME": str(home)}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.Popen(
         [sys.executable, "-m", "tui", "backup", *arguments],
-        env=kept | private | {"KUBECONFIG": str(kubeconfig)},
+        env=private(home, kubeconfig),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

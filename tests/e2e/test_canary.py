@@ -20,7 +20,7 @@ import pytest
 from tests.e2e.conftest import Start
 from tests.e2e.terminal import Terminal
 from tests.e2e.test_check import DEADLINE
-from tests.sandbox.staged import Sandbox
+from tests.sandbox.staged import Sandbox, playing
 
 SCENARIO = """
 stores:
@@ -47,18 +47,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A good store, a wrong secret, and a store that does not answer."""
     scenario = tmp_path_factory.mktemp("scenario") / "canary.yaml"
     scenario.write_text(SCENARIO)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tui.sandbox.demo", "--until-eof", "--scenario", str(scenario)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    playing = Sandbox(process)
-    try:
-        playing.wait_for("loaded")
-        yield playing
-    finally:
-        playing.stop()
+    with playing(scenario) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sandbox.staged import Sandbox
+from tests.sandbox.staged import Sandbox, playing, private
 
 DEADLINE = 120
-
-
-@contextmanager
-def playing(scenario: str) -> Iterator[Sandbox]:
-    """A sandbox with its whole past in the bucket."""
-    arguments = ["--until-eof", "--scenario", scenario]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tui.sandbox.demo", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    sandbox = Sandbox(process)
-    try:
-        sandbox.wait_for("loaded")
-        yield sandbox
-    finally:
-        sandbox.stop()
 
 
 def check(
@@ -42,11 +21,9 @@ def check(
 ) -> subprocess.CompletedProcess[str]:
     """Run it as a program would."""
     kubeconfig = sandbox.kubeconfig.with_name(f"{user}.yaml") if user else sandbox.kubeconfig
-    private = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "XDG_DATA_HOME": str(home)}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return subprocess.run(
         [sys.executable, "-m", "tui", "check", *arguments],
-        env=kept | private | {"KUBECONFIG": str(kubeconfig)},
+        env=private(home, kubeconfig),
         capture_output=True,
         text=True,
         timeout=DEADLINE,

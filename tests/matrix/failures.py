@@ -10,7 +10,6 @@ What cannot be staged so is judged from made-up witnesses in ``tests/verdict/tri
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from tests.sandbox import staged
 from tests.sandbox.staged import Sandbox
 
 DEADLINE = 240
@@ -59,9 +59,16 @@ def _stopped(phase: str, reason: str) -> tuple[Words, ...]:
 
 def _backup_failed(error: str) -> tuple[Words, tuple[Words, ...]]:
     """A newest Backup that failed with a text of the operator's, and the object that says so."""
-    one = {"ago": "20m", "name": "newest", "phase": "failed"}
     told = {"kind": "Backup", "metadata": {"name": "newest"}, "status": {"error": error}}
-    return {"backups": [one]}, (told,)
+    return _last_backup(name="newest"), (told,)
+
+
+def _last_backup(**failed: Any) -> Words:
+    """A newest Backup that failed, whatever the time of day: no schedule makes another after it."""
+    return {
+        "schedules": [],
+        "backups": [{"ago": "2d"}, {"ago": "20m", "phase": "failed", **failed}],
+    }
 
 
 def _schedule(**spec: Any) -> tuple[Words, ...]:
@@ -180,17 +187,11 @@ FAILURES: tuple[Failure, ...] = (
         "F22",
         "unequal-parts",
         "degraded",
-        {
-            "backups": [
-                {
-                    "ago": "20m",
-                    "phase": "failed",
-                    "error": "Upload error: An error occurred (InvalidPart) when calling the "
-                    "CompleteMultipartUpload operation: All non-trailing parts must have the same "
-                    "length. (worker 1)",
-                }
-            ]
-        },
+        _last_backup(
+            error="Upload error: An error occurred (InvalidPart) when calling the "
+            "CompleteMultipartUpload operation: All non-trailing parts must have the same "
+            "length. (worker 1)"
+        ),
     ),
     Failure(
         "tags",
@@ -292,7 +293,7 @@ FAILURES: tuple[Failure, ...] = (
         "F41",
         "no-temp-space",
         "degraded",
-        {"backups": [{"ago": "20m", "phase": "failed", "error": "No space left on device"}]},
+        _last_backup(error="No space left on device"),
     ),
     Failure("arguments", "F42", "bad-arguments", "failing", _failing("unrecognized arguments", 3)),
 )
@@ -340,18 +341,8 @@ def playing(rows: Sequence[Failure], folder: Path) -> Iterator[Sandbox]:
     """A sandbox in which all of them have happened."""
     file = folder / "matrix.yaml"
     file.write_text(yaml.safe_dump(scenario(rows)))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tui.sandbox.demo", "--until-eof", "--scenario", str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    sandbox = Sandbox(process)
-    try:
-        sandbox.wait_for("loaded")
+    with staged.playing(file) as sandbox:
         yield sandbox
-    finally:
-        sandbox.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,11 +361,9 @@ class Judged:
 
 def judge(sandbox: Sandbox, home: Path) -> Mapping[str, Judged]:
     """What ``cnpg-tui check`` says of every cluster, by its namespace."""
-    private = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "XDG_DATA_HOME": str(home)}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
         [sys.executable, "-m", "tui", "check", "-A", "-o", "json"],
-        env=kept | private | {"KUBECONFIG": str(sandbox.kubeconfig)},
+        env=staged.private(home, sandbox.kubeconfig),
         capture_output=True,
         text=True,
         timeout=DEADLINE,

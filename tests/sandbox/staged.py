@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -167,6 +167,30 @@ class Sandbox:
         if "s3" in vars(self):
             self.s3.close()
         _out(self.process).close()
+
+
+@contextlib.contextmanager
+def playing(scenario: str | Path) -> Iterator[Sandbox]:
+    """A sandbox that plays a scenario, by name or from a file, with its whole past in the bucket."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tui.sandbox.demo", "--until-eof", "--scenario", str(scenario)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    sandbox = Sandbox(process)
+    try:
+        sandbox.wait_for("loaded")
+        yield sandbox
+    finally:
+        sandbox.stop()
+
+
+def private(home: Path, kubeconfig: Path) -> dict[str, str]:
+    """The environment of a program that shall find nothing of this user's but the kubeconfig."""
+    folders = ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | dict.fromkeys(folders, str(home)) | {"KUBECONFIG": str(kubeconfig)}
 
 
 def _out(process: subprocess.Popen[str]) -> IO[str]:
