@@ -211,6 +211,8 @@ async def play(stored: Stored, kubeconfig: Path, seed: int, watched: Callable[[]
                 await asyncio.to_thread(film.step)
             # An age is that of the moment a line is printed: nobody may fall behind.
             await reached(partial(have_printed, told, kubectl, ours))
+        # The genuine server tells of a status by an event of its own: there are more lines than steps.
+        await reached(lambda: len(printed(ours.lines)) == len(kubectl.lines))
         assert_equal(printed(ours.lines), kubectl.lines)
 
 
