@@ -171,3 +171,24 @@ def test_escape_sequences_end_at_the_door() -> None:
 
 def test_keys_read_as_namespace_and_name() -> None:
     assert str(Key("prod", "pg")) == "prod/pg"
+
+
+@pytest.mark.parametrize(
+    ("told", "timeout"),
+    [
+        ({}, timedelta(minutes=5)),
+        ({"archive_timeout": "60"}, timedelta(minutes=1)),
+        ({"archive_timeout": "1h"}, timedelta(hours=1)),
+        ({"archive_timeout": "0"}, None),
+        ({"archive_timeout": "soon"}, None),
+    ],
+    ids=["default", "seconds", "unit", "off", "odd"],
+)
+def test_archive_timeout_is_read_as_postgres_reads_it(
+    told: dict[str, str], timeout: timedelta | None
+) -> None:
+    manifest = {
+        "metadata": {"namespace": "production", "name": "pg", "resourceVersion": "1", "uid": "u"},
+        "spec": {"postgresql": {"parameters": told}},
+    }
+    assert cluster.read(manifest).archive_timeout == timeout

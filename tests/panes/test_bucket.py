@@ -58,12 +58,27 @@ async def test_a_torn_server_is_told_from_whole_ones(stage: Stage) -> None:
 
 async def test_a_server_shows_how_it_grows_and_what_that_comes_to(stage: Stage) -> None:
     await stage.press("j")
-    await stage.until("24 h", "30 d", "/day", "/month on R2")
+    await stage.until("24 h", "7 d", "30 d", "segments/h now", "/day", "/month on R2")
 
 
 async def test_the_place_says_whose_keys_were_used_but_not_the_keys(stage: Stage) -> None:
     await stage.press("g")
     await stage.until("read with the keys of secret", "versioning:")
+
+
+async def test_wal_says_how_fresh_it_is_and_which_folders_are_taken_on_trust(stage: Stage) -> None:
+    await stage.press("j", "enter")
+    await stage.until("wals/")
+    await stage.press("j", "j")
+    await stage.until("archive_timeout of pg 5m", "gzip", "full folders listed")
+    await stage.press("L")
+    await stage.until("on trust, listed")
+
+
+async def test_a_filter_keeps_the_lines_above_what_it_finds(stage: Stage) -> None:
+    await stage.press("slash", *"pg-auth")
+    await stage.until("/pg-auth", "pg-auth", "s3://acme-pg/prod")
+    assert "pg-orders" not in stage.text
 
 
 async def test_a_filter_narrows_and_escape_widens(stage: Stage) -> None:
@@ -86,14 +101,8 @@ async def test_base_backups_are_joined_with_the_backups_that_made_them(stage: St
 
 
 async def test_a_hole_is_jumped_to_named_and_acknowledged(stage: Stage) -> None:
-    await stage.press("j", "j", "j")
-    assert stage.row("> pg-orders").lstrip().startswith(">")
-    await stage.press("enter")
-    await stage.until("timeline 1")
-    await stage.press("j", "j", "enter")
-    await stage.until("lost")
     await stage.press("right_square_bracket")
-    await stage.until("can be reached")
+    await stage.until("timeline 2", "can be reached")
     await stage.press("A")
     await stage.until("is lost for good and shall not alarm any more. Why?")
     await stage.press(*"dropped", "enter")

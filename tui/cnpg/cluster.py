@@ -7,9 +7,10 @@ Types: cloudnative-pg ``api/v1/cluster_types.go``. Beware: ``status.lastSuccessf
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tui.cnpg import manifest
@@ -20,6 +21,11 @@ CONTINUOUS_ARCHIVING = "ContinuousArchiving"
 LAST_BACKUP_SUCCEEDED = "LastBackupSucceeded"
 
 HEALTHY_PHASE = "Cluster in healthy state"
+
+_SPAN = re.compile(r"\s*(\d{1,12}(?:\.\d{0,9})?)\s*(ms|s|min|h|d)?\s*")
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = (1 << 30) - 1
+"""Seconds PostgreSQL takes for ``archive_timeout``, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,8 @@ class Cluster:
     skips_wal_archiving: bool
     source_stores: tuple[str, ...]
     """ObjectStores that it recovers from or follows as a replica: its sidecars know them too."""
+    archive_timeout: timedelta | None
+    """After so long a segment is switched that holds anything at all; None: it is turned off."""
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, None if the operator has not said anything yet."""
@@ -169,7 +177,18 @@ def read(source: Manifest) -> Cluster:
         fenced=_fenced(notes.get("cnpg.io/fencedInstances", "")),
         skips_wal_archiving=notes.get("cnpg.io/skipWalArchiving") == "enabled",
         source_stores=_source_stores(spec),
+        archive_timeout=_archive_timeout(spec),
     )
+
+
+def _archive_timeout(spec: Manifest) -> timedelta | None:
+    """CloudNativePG sets five minutes (``pkg/postgres/configuration.go``). Without a unit: seconds."""
+    told = manifest.pairs(spec, "postgresql", "parameters").get("archive_timeout", "5min")
+    found = _SPAN.fullmatch(told)
+    if found is None:
+        return None
+    span = float(found[1]) * _UNITS[found[2] or "s"]
+    return timedelta(seconds=round(span)) if 0 < span < _LONGEST else None
 
 
 def _plugin(source: Manifest) -> Plugin:

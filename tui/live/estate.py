@@ -260,6 +260,10 @@ class Estate:
             neighbours |= self._claim(key)
         return neighbours
 
+    def users(self, place: Place, server: str) -> list[Key]:
+        """The clusters that archive under this server name of a place, by name."""
+        return sorted(self._claims.get((place, server), ()))
+
     def _claim(self, key: Key, *, remove: bool = False) -> set[Key]:
         """Note who uses a place and server name (or no longer does); the answer is all who do."""
         where = self.locations.get(key)

@@ -14,9 +14,15 @@ from tui.barman.info import Info
 from tui.live.changes import CannotLook
 from tui.live.estate import Delta, Estate
 from tui.panes import bucket_words, shelf
-from tui.panes.intents import AcknowledgeWanted, BaseWanted, LookRequested, LookStopped
+from tui.panes.intents import (
+    AcknowledgeWanted,
+    BaseWanted,
+    LookIntoRequested,
+    LookRequested,
+    LookStopped,
+)
+from tui.panes.outline import Line, LineKey
 from tui.panes.pane import Clock, Pane
-from tui.panes.shelf import Line, LineKey
 from tui.verdict import growth
 from tui.verdict.witnesses import Film, NotKnown
 from tui.widgets.filter_line import FilterLine
@@ -53,9 +59,10 @@ class BucketPane(Pane):
         ),
         Binding("A", "acknowledge", "acknowledge loss", show=False, id="bucket.acknowledge"),
         Binding("slash", "filter", "filter", key_display="/", id="bucket.filter"),
-        Binding("s", "sort", "sort by name, size, newest", show=False, id="bucket.sort"),
+        Binding("s", "sort", "sort by name, state, size, newest", show=False, id="bucket.sort"),
         Binding("escape", "back", "clear the filter", show=False, id="bucket.back"),
         Binding("c", "copy", "copy s3:// URL", id="bucket.copy"),
+        Binding("C", "copy_key", "copy key", show=False, id="bucket.copy_key"),
         Binding("r", "look", "look now", id="bucket.look"),
         Binding("L", "look_deep", "list full WAL folders anew", show=False, id="bucket.deep"),
         Binding("x", "stop", "stop looking", show=False, id="bucket.stop"),
@@ -110,11 +117,21 @@ class BucketPane(Pane):
         opened = (self.opened | shelf.default_open(self.estate)) - self.closed
         before = self.lines
         found = shelf.lines(self.estate, opened, now, self.order)
-        self.lines = {line.key: line for line in found if self._passes(line)}
+        self.lines = {line.key: line for line in self._narrowed(list(found))}
         self.table.set_keys(self.lines)
         self.table.refresh_keys([key for key in self.lines if before.get(key) != self.lines[key]])
         self._title()
         self._detail()
+
+    def _narrowed(self, found: list[Line]) -> list[Line]:
+        """The lines that pass the filter, and those above them that say where they stand."""
+        kept: list[Line] = []
+        wanted_above = -1
+        for line in reversed(found):
+            if self._passes(line) or line.depth == wanted_above:
+                kept.append(line)
+                wanted_above = line.depth - 1
+        return kept[::-1]
 
     def _passes(self, line: Line) -> bool:
         wanted = self.narrowed_to.casefold()
@@ -146,7 +163,7 @@ class BucketPane(Pane):
         if line.level is not None:
             state = themes.graded(line.level, line.state)
         return (
-            "  " * line.depth + mark + line.name,
+            " " * line.depth + mark + line.name,
             line.count,
             words.size(line.size) if line.size is not None else "",
             words.ago(line.newest, self.clock()) if line.newest else "",
@@ -154,7 +171,7 @@ class BucketPane(Pane):
         )
 
     def _is_open(self, key: LineKey) -> bool:
-        return key not in self.closed and (key in self.opened or key[0] == "place")
+        return key not in self.closed and (key in self.opened or key[0] in ("place", "wals"))
 
     def _detail(self) -> None:
         line = self.current
@@ -174,8 +191,12 @@ class BucketPane(Pane):
             return bucket_words.of_hole(line, film, now)
         if line.key[0] == "place":
             return "\n".join(bucket_words.of_place(self.estate, line.place, now))
-        if line.key[0] == "bases" and isinstance(film, Film):
+        if line.kind == "bases" and isinstance(film, Film):
             return "\n".join(bucket_words.of_bases(self.estate, line.place, film, now))
+        if line.kind == "wals" and isinstance(film, Film):
+            return "\n".join(bucket_words.of_wals(self.estate, line.place, film, now))
+        if line.kind == "base":
+            return "\n".join(bucket_words.of_base(self.estate, line, now))
         return "\n".join(part for part in (line.url, line.about, line.state) if part)
 
     @on(FilterLine.Narrowed)
@@ -198,10 +219,16 @@ class BucketPane(Pane):
     def _chosen(self, event: LiveTable.Selected[LineKey]) -> None:
         event.stop()
         line = self.lines[event.key]
+        if line.kind == "server" and not self._is_known(line):
+            self.post_message(LookIntoRequested(line.place, line.server))
         if line.opens:
             self._toggle(line.key)
         elif line.key[0] == "base":
             self._open_base(line)
+
+    def _is_known(self, line: Line) -> bool:
+        fold = self.estate.archives.folds.get(line.place)
+        return fold is not None and shelf.looked_into(fold.catalog.servers[line.server])
 
     def _open_base(self, line: Line) -> None:
         id_ = line.key[-1]
@@ -221,11 +248,16 @@ class BucketPane(Pane):
         self.table.refresh_keys([key])
 
     def action_hole(self, step: int) -> None:
-        """Go to the next hole: open servers and timelines show theirs."""
+        """Go to the next hole, opening all lines above holes."""
+        toward = shelf.toward_holes(self.estate, self.clock())
+        if toward - self.opened or toward & self.closed:
+            self.opened |= toward
+            self.closed -= toward
+            self.redraw()
         keys = list(self.lines)
         holes = [at for at, key in enumerate(keys) if self.lines[key].is_hole]
         if not holes or self.table.cursor_key is None:
-            self.notify("No hole among the open lines: open a server and its timelines (enter)")
+            self.notify("No hole in any server that was looked into")
             return
         at = keys.index(self.table.cursor_key)
         ahead = [hole for hole in holes if (hole - at) * step > 0]
@@ -250,6 +282,12 @@ class BucketPane(Pane):
         if self.current is not None and self.current.url:
             self.app.copy_to_clipboard(self.current.url)
             self.notify(f"copied {self.current.url}", markup=False)
+
+    def action_copy_key(self) -> None:
+        """Copy the key alone, as S3 tools take it beside the bucket."""
+        if self.current is not None and self.current.object_key:
+            self.app.copy_to_clipboard(self.current.object_key)
+            self.notify(f"copied {self.current.object_key}", markup=False)
 
     def action_acknowledge(self) -> None:
         line = self.current

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from tui import words
 from tui.barman import retention
+from tui.barman.info import Info
 from tui.barman.retention import Plan
 from tui.barman.s3 import Rule, Untold
 from tui.cnpg.location import Location, Place
@@ -15,7 +16,7 @@ from tui.cnpg.store import ObjectStore
 from tui.live.changes import Described, Looked
 from tui.live.estate import Estate
 from tui.panes import shelf
-from tui.panes.shelf import Line
+from tui.panes.outline import Line
 from tui.verdict import growth
 from tui.verdict.growth import R2, Growth
 from tui.verdict.witnesses import Film
@@ -32,6 +33,8 @@ def of_place(estate: Estate, place: Place, now: datetime) -> Iterator[str]:
     yield f"{place}  {kind}"
     whose = f"; read with the keys of {state.identity}" if isinstance(state, Looked) else ""
     yield shelf.sweep_said(state, now)[0] + whose
+    if isinstance(state, Looked):
+        yield f"{state.total.class_a} Class A and {state.total.class_b} Class B requests so far"
     fold = estate.archives.folds.get(place)
     if fold is not None:
         size = sum(each.wal_size + each.base_size for each in fold.catalog.servers.values())
@@ -52,7 +55,9 @@ def _described(described: Described, now: datetime) -> Iterator[str]:
         oldest = min(upload.initiated for upload in described.uploads.found)
         count = words.counted(len(described.uploads.found), "incomplete upload")
         yield f"{count}, the oldest begun {words.ago(oldest, now)} ago"
-    if isinstance(described.versioning, Untold):
+    if described.place.is_r2:
+        yield "Cloudflare R2 has no versioning and no object tags: what is deleted is gone"
+    elif isinstance(described.versioning, Untold):
         yield f"versioning: not known ({described.versioning.why})"
     else:
         yield f"versioning: {described.versioning or 'never enabled'}"
@@ -107,9 +112,49 @@ def _plans(estate: Estate, place: Place, film: Film, now: datetime) -> Iterator[
             yield retention.plan(policy, film.server.bases, infos, now)
 
 
+def of_wals(estate: Estate, place: Place, film: Film, now: datetime) -> Iterator[str]:
+    """How fresh the WAL is, how it is stored, and which folders are taken on trust."""
+    server, last = film.server, film.server.last_archived
+    if last is not None:
+        said = f"newest {last.segment}, {words.ago(last.at, now)} ago"
+        limits = [
+            f"archive_timeout of {key.name} {words.age(cluster.archive_timeout)}"
+            for key in estate.users(place, server.name)
+            if (cluster := estate.cluster(key)) is not None and cluster.archive_timeout
+        ]
+        yield "; ".join([said, *limits])
+    stored: dict[str, int] = {}
+    for folder in server.directories.values():
+        for compression, (segments, _) in folder.compressions.items():
+            stored[compression] = stored.get(compression, 0) + segments
+    if stored:
+        yield ", ".join(f"{words.number(count)} {name}" for name, count in sorted(stored.items()))
+    if film.seal is not None:
+        count, ago = (
+            words.counted(film.seal.folders, "full folder"),
+            words.ago(film.seal.since, now),
+        )
+        yield f"{count} on trust, listed {ago} ago or later; within a day again, L lists them now"
+
+
+def of_base(estate: Estate, line: Line, now: datetime) -> Iterator[str]:
+    """When a base backup was taken, which WAL it needs, and its state in full."""
+    yield line.url
+    fold = estate.archives.folds.get(line.place)
+    info = fold.infos.get(line.server, {}).get(line.key[-1]) if fold else None
+    if isinstance(info, Info):
+        begin = words.moment(info.begin_time, now) if info.begin_time else "?"
+        end = words.moment(info.end_time, now) if info.end_time else "not ended"
+        took = f" ({words.age(info.took)})" if info.took is not None else ""
+        yield f"{begin} to {end}{took}, timeline {info.timeline or '?'}"
+        yield f"WAL {info.begin_wal or '?'} .. {info.end_wal or '?'}, {line.count}"
+    yield line.state
+
+
 def of_growth(grown: Growth, now: datetime) -> list[str]:
-    """Growth in a few lines: 24 hours, 30 days, the rate, and what it comes to."""
+    """Growth in a few lines: 24 hours, 7 and 30 days, the rate, and what it comes to."""
     hours = growth.series(grown.hours, now, HOUR, 24)
+    week = growth.series(grown.hours, now, 6 * HOUR, 28)
     days = growth.series(grown.hours, now, DAY, 30)
     day_line = growth_line.bars([bar.size for bar in days])
     rate = f"{words.size(round(grown.now_per_hour.size))}/h now"
@@ -117,6 +162,7 @@ def of_growth(grown: Growth, now: datetime) -> list[str]:
         rate += f", {words.size(round(grown.usual_per_hour.size))} usual"
     lines = [
         f"24 h  {growth_line.bars([bar.size for bar in hours])}  {rate}",
+        f" 7 d  {growth_line.bars([bar.size for bar in week])}  {_segments(grown)}",
         f"30 d  {day_line}  {_per_day(grown)}",
     ]
     ahead = [
@@ -129,6 +175,13 @@ def of_growth(grown: Growth, now: datetime) -> list[str]:
     if grown.compression_ratio is not None:
         lines.append(f"WAL compressed {grown.compression_ratio:.1f} to 1")
     return lines
+
+
+def _segments(grown: Growth) -> str:
+    said = f"{grown.now_per_hour.segments:.0f} segments/h now"
+    if grown.usual_per_hour is not None:
+        said += f", {grown.usual_per_hour.segments:.0f} usual"
+    return said
 
 
 def _per_day(grown: Growth) -> str:
@@ -145,5 +198,5 @@ def of_hole(line: Line, film: Film, now: datetime) -> str:
         if here and piece.since and piece.until:
             since, until = words.moment(piece.since, now), words.moment(piece.until, now)
             count = words.counted(piece.count, "segment")
-            return f"{count} {piece.word.value}: no moment from {since} to {until} can be reached"
+            return f"{line.name}\n{count} {piece.word.value}: no moment from {since} to {until} can be reached"
     return f"{line.name}: {line.state}"

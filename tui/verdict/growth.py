@@ -13,6 +13,7 @@ from statistics import median
 
 from tui.barman.catalog import Server
 from tui.barman.directory import Hour
+from tui.barman.s3 import Requests
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -33,6 +34,12 @@ class Price:
     def month(self, size: float) -> float:
         """A month of ``size`` bytes. Free allowances belong to the account and are not taken off."""
         return size / GB * self.gb_month
+
+    def requests(self, spent: Requests) -> float:
+        """What these requests cost."""
+        return (
+            spent.class_a * self.class_a_million + spent.class_b * self.class_b_million
+        ) / 1_000_000
 
 
 R2 = Price(gb_month=0.015, class_a_million=4.50, class_b_million=0.36)

@@ -1,0 +1,153 @@
+"""``base/`` of a server as lines: base backups, the Backups they belong to, unfinished uploads.
+
+A Backup and a base backup are joined by ``status.backupId``. What has no counterpart is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui import words
+from tui.barman.catalog import Base, Server
+from tui.barman.continuity import Reach, Usable
+from tui.barman.info import Info, Status, Unreadable
+from tui.barman.seals import TRUST
+from tui.cnpg.backup import COMPLETED
+from tui.panes.outline import Line, View
+from tui.verdict.level import Level
+from tui.verdict.witnesses import Film
+
+_LEVELS = {
+    Usable.YES: None,
+    Usable.UNSEEN: Level.UNKNOWN,
+    Usable.NOT_YET: Level.UNKNOWN,
+    Usable.NO: Level.DEGRADED,
+}
+
+
+def lines(view: View, server: Server, film: Film) -> Iterator[Line]:
+    """``base/`` and, where it is open, what lies in it: newest first."""
+    key = ("bases", str(view.place), server.name)
+    ends = [reach.end_time for reach in film.continuity.reaches if reach.end_time]
+    made_by = _made_by(view, server.name)
+    absent = made_by.keys() - server.bases.keys() if server.bases_listed else frozenset()
+    usable = len(film.continuity.usable)
+    state = f"{usable} usable" if server.bases_listed else "not listed yet"
+    if absent:
+        state += f", {words.counted(len(absent), 'Backup')} without data"
+    yield Line(
+        key=key,
+        depth=2,
+        name="base/",
+        place=view.place,
+        server=server.name,
+        count=words.counted(len(server.bases), "backup"),
+        size=server.base_size,
+        newest=max(ends, default=None),
+        state=state,
+        level=_level(usable=usable, absent=len(absent), listed=server.bases_listed),
+        url=f"{view.place}/{server.name}/base/",
+    )
+    if key not in view.opened:
+        return
+    found = [
+        _base(view, server, film, base, made_by.get(base.id)) for base in server.bases.values()
+    ]
+    found += [_gone(view, server, id_, made_by[id_]) for id_ in absent]
+    yield from sorted(found, key=lambda line: line.name, reverse=True)
+    yield from uploads(view, f"{server.name}/base/", server.name)
+
+
+def _level(*, usable: int, absent: int, listed: bool) -> Level | None:
+    if listed and not usable:
+        return Level.FAILING
+    return Level.DEGRADED if absent else None
+
+
+def _made_by(view: View, server: str) -> dict[str, str]:
+    """Which Backup says it made which base backup."""
+    return {
+        backup.backup_id: backup.key.name
+        for cluster in view.users(server)
+        for backup in view.estate.backups_of(cluster)
+        if backup.backup_id and backup.phase == COMPLETED
+    }
+
+
+def _base(view: View, server: Server, film: Film, base: Base, backup: str | None) -> Line:
+    info = view.fold.infos.get(server.name, {}).get(base.id)
+    reach = next((each for each in film.continuity.reaches if each.base == base.id), None)
+    state, level = _state(base, reach, info)
+    owner = _owner(view, server.name, info, backup)
+    if owner and backup is None and level is None:
+        level = Level.UNKNOWN
+    return Line(
+        key=("base", str(view.place), server.name, base.id),
+        depth=3,
+        name=base.id,
+        place=view.place,
+        server=server.name,
+        count=", ".join(base.compressions) or "no data",
+        size=base.size,
+        newest=info.end_time if isinstance(info, Info) and info.end_time else base.newest,
+        url=f"{view.place}/{server.name}/base/{base.id}/",
+        state=f"{state}, {owner}" if owner else state,
+        level=level,
+        opens=False,
+    )
+
+
+def _owner(view: View, server: str, info: Info | Unreadable | None, backup: str | None) -> str:
+    """Whose Backup it is, as far as one is to be expected."""
+    if backup is not None:
+        return f"Backup {backup}"
+    if not view.users(server) or not isinstance(info, Info) or info.status is not Status.DONE:
+        return ""  # only a finished one of a cluster that is there has its Backup
+    return "no Backup has this id" if view.backups_known else "Backups are not known"
+
+
+def _state(
+    base: Base, reach: Reach | None, info: Info | Unreadable | None
+) -> tuple[str, Level | None]:
+    if isinstance(info, Info):
+        status = info.status.value
+    else:
+        status = "no backup.info" if base.info is None else "backup.info not read"
+        status = "backup.info unreadable" if isinstance(info, Unreadable) else status
+    kept = "kept, " if base.keep else ""
+    if reach is None:
+        return f"{status}, {kept}".rstrip(", "), Level.UNKNOWN
+    why = f": {reach.why}" if reach.why else ""
+    return f"{status}, {kept}{reach.usable.value}{why}", _LEVELS[reach.usable]
+
+
+def _gone(view: View, server: Server, id_: str, backup: str) -> Line:
+    return Line(
+        key=("gone", str(view.place), server.name, id_),
+        depth=3,
+        name=id_,
+        place=view.place,
+        server=server.name,
+        state=f"not in the bucket; Backup {backup} says completed",
+        level=Level.DEGRADED,
+        opens=False,
+    )
+
+
+def uploads(view: View, below: str, server: str) -> Iterator[Line]:
+    """Multipart uploads under way below a key, or given up: no listing of objects shows them."""
+    for key, begun in sorted(view.uploads(below)):
+        age = words.ago(begun, view.now)
+        given_up = view.now - begun > 2 * TRUST
+        yield Line(
+            key=("upload", str(view.place), server, key, begun.isoformat()),
+            depth=3,
+            name=words.clean(key.removeprefix(below)),
+            place=view.place,
+            server=server,
+            newest=begun,
+            state=f"incomplete upload, begun {age} ago" + (": given up?" if given_up else ""),
+            level=Level.DEGRADED if given_up else Level.UNKNOWN,
+            url=f"{view.place}/{words.clean(key)}",
+            opens=False,
+        )
