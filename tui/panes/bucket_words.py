@@ -198,5 +198,6 @@ def of_hole(line: Line, film: Film, now: datetime) -> str:
         if here and piece.since and piece.until:
             since, until = words.moment(piece.since, now), words.moment(piece.until, now)
             count = words.counted(piece.count, "segment")
-            return f"{line.name}\n{count} {piece.word.value}: no moment from {since} to {until} can be reached"
+            gap = f"no moment from {since} to {until} can be reached"
+            return f"{line.name}\n{count} {piece.word.value}: {gap}"
     return f"{line.name}: {line.state}"
