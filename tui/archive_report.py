@@ -21,6 +21,7 @@ from tui.barman.continuity import Continuity, Infos
 from tui.barman.info import Info
 from tui.barman.path import Histories, Loss, Piece, Word
 from tui.barman.s3 import Requests
+from tui.barman.seals import Seal
 from tui.barman.timelines import Run, Timeline
 from tui.cnpg import cluster, location, store
 from tui.cnpg.location import Location, NoLocation
@@ -73,6 +74,8 @@ class Archive:
     requests: Requests
     error: str
     """Why the look broke off, ``""`` for a whole one."""
+    seal: Seal | None
+    """The full WAL folders: a cache may have them on trust, listed by an earlier look."""
     at: datetime
 
     @property
@@ -236,6 +239,7 @@ def _judged(
         timelines=timelines.of(server, film.segment_size),
         requests=requests,
         error=error,
+        seal=folded.seals.get(found.server),
         at=folded.at,
     )
 
@@ -266,6 +270,7 @@ def as_json(archive: Archive) -> Mapping[str, Any]:
         },
         "growth": _growth_json(archive),
         "unknown_keys": archive.unknown_count,
+        "full_folders_listed_since": _iso(archive.seal.since if archive.seal else None),
         "requests": archive.requests.count,
         "complete": not archive.error and not server.unlisted and server.unlisted is not None,
         "error": archive.error or None,
@@ -458,6 +463,10 @@ def _facts(archive: Archive) -> Iterable[str]:
     grown = growth.of(server, now=archive.at, segment_size=archive.film.segment_size)
     if grown.per_day is not None:
         yield f"grows          {words.size(round(grown.per_day))} a day"
+    if archive.seal is not None:
+        ago = words.ago(archive.seal.since, archive.at)
+        count = words.counted(archive.seal.folders, "full folder")
+        yield f"taken on trust {count}, all listed within the last {ago}"
     yield f"looked with    {words.counted(archive.requests.count, 'request')}"
 
 
