@@ -247,3 +247,9 @@ def test_what_would_be_lost_with_the_primary_is_said_in_time_and_segments() -> N
     assert told["at risk"] == "38s of changes, 1 segment, if the primary vanished now"
     alone = {item.source: item.text for item in verdict(film(), NotKnown("not asked")).evidence}
     assert alone["at risk"] == "38s of changes, if the primary vanished now"
+
+
+def test_a_segment_is_not_missed_before_everything_has_been_looked_at() -> None:
+    missing = instance(archived=99, at=NOW - timedelta(minutes=5))
+    assert codes(verdict(film(), missing)) == ["does-not-land"]
+    assert codes(verdict(film(whole=None), missing)) == ["looking"]

@@ -391,6 +391,8 @@ def _not_landed(seen: Witnesses, now: datetime) -> Finding | None:
     ):
         return None
     film, segment = seen.film, stored.file
+    if film.whole is None:
+        return None  # it may lie where nobody has looked yet
     if film.at < told.at + SETTLED or film.server.modified(segment) is not None:
         return None
     newest = film.server.last_archived
