@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,3 +63,27 @@ def test_a_context_that_is_not_there_is_1_and_a_sentence(
     said = capsys.readouterr()
     assert "nope" in said.out + said.err
     assert "Traceback" not in said.out + said.err
+
+
+def test_a_reader_that_goes_ends_it_without_a_word() -> None:
+    line = '{"schedule":"0 0 2 * * *"}\n'
+    program = subprocess.Popen(
+        [sys.executable, "-m", "tui", "cron", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert program.stdin is not None
+    assert program.stdout is not None
+    assert program.stderr is not None
+    program.stdin.write(line)
+    program.stdin.flush()
+    program.stdout.readline()
+    program.stdout.close()
+    with suppress(BrokenPipeError):
+        program.stdin.write(line * 3000)
+        program.stdin.close()
+    assert program.wait(30) == 128 + signal.SIGPIPE
+    assert program.stderr.read() == ""
+    program.stderr.close()
