@@ -83,6 +83,7 @@ def test_a_reader_that_goes_ends_it_without_a_word() -> None:
     program.stdout.close()
     with suppress(BrokenPipeError):
         program.stdin.write(line * 3000)
+    with suppress(BrokenPipeError):
         program.stdin.close()
     assert program.wait(30) == 128 + signal.SIGPIPE
     assert program.stderr.read() == ""
