@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -25,17 +26,40 @@ PATIENCE = 90.0
 class Shot:
     """One picture: a scenario, what must be on screen first, and the keys that lead to the picture.
 
-    A key ``?text`` waits until the text is on the screen.
+    A key ``?text`` waits until the text is on the screen. A scenario of several lines is YAML.
     """
 
     scenario: str
     keys: tuple[str, ...]
+    sizes: tuple[tuple[int, int], ...] = SIZES
+
+
+def _triage(scenario: str, cause: str, *keys: str) -> Shot:
+    """The ladder of the worst cluster, read at 80x24 without scrolling."""
+    return Shot(scenario, (*keys, "t", f"?{cause}", "?remedy"), SIZES[:1])
+
+
+CHECKSUMS = """\
+stores: [{name: r2-store, checksums: false}]
+clusters:
+  - name: pg
+    failing:
+      since: 2h
+      acted: true
+      error: >-
+        An error occurred (InvalidArgument) when calling the PutObject operation: x-amz-content-sha256
+        must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD or a valid sha256 value.
+"""
+KEYLESS = """\
+stores: [{name: r2-store, identity: absent}]
+clusters: [{name: pg, failing: {since: 2h}}]
+"""
 
 
 SHOTS = {
     "clusters": Shot("archiving-fails", ("1", "?failing", "?protected")),
     "torn-film": Shot("torn-film", ("1", "?film torn")),
-    "backups": Shot("stuck-queue", ("1", "?protected", "2", "?pending", "g", "?waits behind")),
+    "backups": Shot("stuck-queue", ("1", "?protected", "2", "?pending", "g", "?waits: ")),
     "back-up": Shot("healthy", ("1", "?protected", "b", "?the server accepts it")),
     "schedules": Shot("five-field-cron", ("3", "?misread")),
     "five-field-trap": Shot("five-field-cron", ("3", "?misread", "enter", "?Unix cron")),
@@ -56,6 +80,12 @@ SHOTS = {
         ),
     ),
     "unprotected": Shot("unprotected", ("1", "?unprotected")),
+    "triage-access-denied": _triage("archiving-fails", "AccessDenied", "1", "?failing", "R"),
+    "triage-torn-film": _triage("torn-film", "lost", "1", "?film torn"),
+    "triage-stuck-queue": _triage("stuck-queue", "holds up", "1", "?queue stuck"),
+    "triage-checksums": _triage(CHECKSUMS, "checksums", "1", "?failing", "R"),
+    "triage-no-secret": _triage(KEYLESS, "does not exist", "1", "?failing", "R"),
+    "triage-unprotected": _triage("unprotected", "barman-cloud", "1", "?unprotected", "j"),
 }
 
 
@@ -63,9 +93,13 @@ async def main(names: list[str]) -> None:
     """Draw the shots of these names, or all."""
     for name in names or SHOTS:
         shot = SHOTS[name]
-        async with demo.Sandbox(shot.scenario, speed=1.0) as exports:
-            for width, height in SIZES:
-                await _draw(name, shot, exports["KUBECONFIG"], width, height)
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as given:
+            given.write(shot.scenario)
+            given.flush()
+            scenario = given.name if "\n" in shot.scenario else shot.scenario
+            async with demo.Sandbox(scenario, speed=1.0) as exports:
+                for width, height in shot.sizes:
+                    await _draw(name, shot, exports["KUBECONFIG"], width, height)
 
 
 async def _draw(name: str, shot: Shot, kubeconfig: str, width: int, height: int) -> None:

@@ -36,9 +36,9 @@ class Relay:
         assert self._listener is not None
         self._listener.close()
         await asyncio.sleep(0)  # what was accepted a moment ago becomes known
-        self.cut()
-        ways = [way.task for way in self._ways]
-        await asyncio.gather(*ways, return_exceptions=True)
+        while self._ways:
+            self.cut()
+            await asyncio.gather(*(way.task for way in self._ways), return_exceptions=True)
         await asyncio.sleep(0)  # sockets are closed in the loop's next turn
 
     async def __aenter__(self) -> Self:
