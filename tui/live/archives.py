@@ -44,7 +44,10 @@ class Archives:
                 return NotKnown(trouble)
             return NotKnown(f"{place} has nothing under the server name {server}")
         film = self._worked_out(fold, place, server)
-        return replace(film, whole=_whole(state), trouble=trouble, shared_with=shared_with)
+        whole = _whole(state)
+        # A quick look that finds nothing new tells no fold, and a look that fails tells one again.
+        seen = whole or fold.at
+        return replace(film, at=seen, whole=whole, trouble=trouble, shared_with=shared_with)
 
     def _worked_out(self, fold: Folded, place: Place, server: str) -> Film:
         known = self._films.get((place, server))

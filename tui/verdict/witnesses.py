@@ -42,7 +42,7 @@ class Film:
     continuity: Continuity
     window: Window | NoWindow
     at: datetime
-    """When the newest of it was seen."""
+    """Of what moment this is true: the end of the last look that saw everything, if there was one."""
     whole: datetime | None
     """When the last look that saw everything ended; None: not everything has been looked at."""
     trouble: str

@@ -1,0 +1,37 @@
+"""How old the bucket's word is: the last whole look counts, not when it was last told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.verdict.test_two_witnesses import NOW, film
+from tui.barman import catalog
+from tui.barman.s3 import Requests
+from tui.cnpg.location import Place
+from tui.live.archives import Archives
+from tui.live.changes import CannotLook, Folded, Looked, SweepState
+from tui.verdict.witnesses import Film
+
+PLACE = Place("https://acme.r2.cloudflarestorage.com", "acme-pg", "prod")
+LONG_AGO = NOW - timedelta(hours=1)
+
+
+def told(at: timedelta, state: SweepState) -> Film:
+    """The film of a fold told ``at`` this time ago, while the sweep does so."""
+    known = catalog.Catalog("prod/", {"pg": film().server}, catalog.Unknown())
+    archives = Archives()
+    archives.folds[PLACE] = Folded(PLACE, known, {}, {}, {}, {}, NOW - at)
+    archives.sweeps[PLACE] = state
+    found = archives.film(PLACE, "pg")
+    assert isinstance(found, Film)
+    return found
+
+
+def test_an_archive_in_which_nothing_changes_is_as_fresh_as_the_last_look() -> None:
+    looked = Looked(NOW, Requests(), Requests(), "secret r2", NOW + timedelta(minutes=2))
+    assert told(timedelta(hours=1), looked).at == NOW
+
+
+def test_a_look_that_failed_makes_nothing_fresh() -> None:
+    cannot = CannotLook(LONG_AGO, NOW, "the store refuses connections", "secret r2")
+    assert told(timedelta(0), cannot).at == LONG_AGO
