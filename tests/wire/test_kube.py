@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.wire.authority import Authority
 from tests.wire.conftest import config
 from tests.wire.scripted import (
     Handler,
@@ -201,6 +203,29 @@ async def test_the_kernel_is_asked_whether_the_other_end_of_a_watch_is_still_the
     waits = [int(ticks, 16) / 100 for kind, ticks in kinds_and_ticks if kind == "02"]
     assert waits, "no keepalive timer runs"
     assert max(waits) <= 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's connections from /proc")
+async def test_a_watch_that_was_left_keeps_no_connection_until_the_server_agrees(
+    opened: Callable[..., Awaitable[Kube]],
+) -> None:
+    script, authority = Script(), Authority()
+    await script.start(authority.server())
+    trusted = base64.b64encode(authority.ca.encode()).decode()
+    kube = await opened(config(script.url, **{"certificate-authority-data": trusted}))
+    async with kube.watch(BACKUPS, "prod", resource_version="5", lasting=300, silence=300):
+        assert _established(script.url) == 1
+    await kube.close()
+    # The server lives in this loop: it has had no turn to say goodbye.
+    assert _established(script.url) == 0
+    await script.stop()
+
+
+def _established(url: str) -> int:
+    """How many connections to the server are open on our side."""
+    there = f":{int(url.rsplit(':', 1)[1]):04X}"
+    found = [line.split() for line in _connections()]
+    return sum(other.endswith(there) and state == "01" for _, _, other, state, *_ in found)
 
 
 def _connections() -> list[str]:

@@ -131,6 +131,7 @@ class Kube:
             await asyncio.gather(self._renewal, return_exceptions=True)
         while self._clients:
             await self._clients.pop().rest_client.close()
+        await asyncio.sleep(0)  # sockets are closed in the loop's next turn
 
     async def list(
         self,
@@ -441,7 +442,10 @@ class Kube:
                 raise refused(call, response.status, response.headers, said)
             yield response
         finally:
-            # A connection that was read to its end is already back in the pool.
+            # A connection that was read to its end is already back in the pool. Any other is not asked
+            # to close: over TLS that waits for the server, which may be busy, or gone.
+            if response.connection is not None and response.connection.transport is not None:
+                response.connection.transport.abort()
             response.close()
 
     async def _events(
