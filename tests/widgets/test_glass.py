@@ -63,8 +63,8 @@ class Pair:
         return len(sent)
 
 
-def whole(lines: list[Strip]) -> LayoutUpdate:
-    return LayoutUpdate([[each] for each in lines], Region(0, 0, *SIZE))
+def whole(lines: list[Strip], size: Size = SIZE) -> LayoutUpdate:
+    return LayoutUpdate([[each] for each in lines], Region(0, 0, *size))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -117,3 +117,17 @@ def test_a_terminal_of_another_size_is_drawn_anew() -> None:
     assert glass.difference(whole(lines), SIZE)
     assert glass.difference(whole(lines), SIZE) is None
     assert glass.difference(whole(lines), Size(39, 6))
+
+
+@pytest.mark.parametrize("smaller", [Size(20, 6), Size(40, 3), Size(20, 3)])
+def test_what_was_still_drawn_for_a_larger_terminal_leaves_nothing_behind(smaller: Size) -> None:
+    def numbered(size: Size) -> LayoutUpdate:
+        return whole([Strip([Segment(str(y) * size.width)]) for y in range(size.height)], size)
+
+    glass, screen = Glass(), pyte.Screen(*smaller)
+    stream = pyte.Stream(screen)
+    # Textual resizes the app before its screen: an old drawing may come first, last and twice.
+    for size in (SIZE, smaller, SIZE, SIZE, smaller):
+        if difference := glass.difference(numbered(size), smaller):
+            stream.feed(difference.render_segments(CONSOLE))
+    assert screen.display == [str(y) * smaller.width for y in range(smaller.height)]

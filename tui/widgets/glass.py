@@ -61,13 +61,16 @@ class Glass:
     def difference(self, update: LayoutUpdate | ChopsUpdate, size: Size) -> Difference | None:
         """What of the update does not stand on a terminal of that size already; None if all does.
 
-        The answer counts as sent.
+        The answer counts as sent. What was still drawn for a larger terminal is cut at the edges:
+        written, the terminal would put it over the last line.
         """
         if size != self._size:
             self._size = size
             self.forget()
         runs: list[tuple[int, int, Strip]] = []
         for y, pieces in _lines(update):
+            if y >= size.height:
+                break
             standing = self._rows.setdefault(y, [_UNKNOWN] * size.width)
             for x, strip in pieces:
                 runs += ((at, y, run) for at, run in _runs(standing, x, strip))
@@ -94,12 +97,12 @@ def _placed(x: int, strips: Iterable[Strip]) -> Iterator[tuple[int, Strip]]:
 
 def _runs(standing: list[Cell], x: int, strip: Strip) -> Iterator[tuple[int, Strip]]:
     """The runs of a piece that differ from what stands there, which is brought up to date."""
-    cells = _cells(strip)
+    cells = _cells(strip)[: max(len(standing) - x, 0)]
     before = standing[x : x + len(cells)]
     if cells == before:
         return
-    standing[x : x + len(cells)] = cells[: len(before)]
-    differing = [at for at, cell in enumerate(cells[: len(before)]) if cell != before[at]]
+    standing[x : x + len(cells)] = cells
+    differing = [at for at, cell in enumerate(cells) if cell != before[at]]
     for begin, end in _together(differing):
         # The second half of a wide character cannot be written without the first.
         first = begin - 1 if begin and not cells[begin][0] else begin
