@@ -286,6 +286,18 @@ async def test_l_shows_what_is_wrong_in_the_whole_fleet(stage: Open) -> None:
         await screen.until("Schedules 2 live")
 
 
+@pytest.mark.parametrize("back", ["escape", "q"])
+async def test_after_the_findings_were_read_every_key_works_again(stage: Open, back: str) -> None:
+    async with stage(a_cluster("pg"), checked("nightly", "0 0 2 * * *", ago=HOUR)) as screen:
+        await opened(screen, "nightly")
+        await screen.press("l")
+        await screen.until("every schedule is sound")
+        await screen.press(back)
+        await screen.until("> nightly")
+        await screen.press("space")
+        await screen.until(ACCEPTED)
+
+
 @pytest.mark.parametrize("key", ["space", "b", "D"])
 async def test_read_only_writes_nothing(stage: Open, key: str) -> None:
     async with stage(

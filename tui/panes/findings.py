@@ -28,7 +28,7 @@ class FindingsScreen(Screen[None]):
     """The findings as they were when the screen was opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "app.pop_screen", "back", key_display="esc", id="findings.back"),
+        Binding("escape,q", "dismiss", "back", key_display="esc", id="findings.back"),
         Binding("j,down", "scroll(1)", "down", show=False),
         Binding("k,up", "scroll(-1)", "up", show=False),
         Binding("ctrl+d,pagedown", "scroll(10)", "page down", show=False),
