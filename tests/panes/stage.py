@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 from textual.pilot import Pilot
@@ -23,7 +24,22 @@ DEADLINE = 30.0
 
 ADMIN = User("admin", "an-admin-token", EVERYTHING)
 
+FRAME = 1 / 60
+"""Seconds after which Textual draws what has changed meanwhile."""
+
 Wanted = str | re.Pattern[str] | Callable[["Stage"], object]
+
+
+async def idle(*_: float) -> None:
+    """Until this process has nothing left to do but to wait.
+
+    Textual's own way is to look at the processor's time, for 20 ms and more, several times a key.
+    """
+    loop: Any = asyncio.get_running_loop()
+    turns = 0
+    while turns < 3:
+        await asyncio.sleep(0)
+        turns = 0 if loop._ready else turns + 1
 
 
 class Stage:
@@ -79,7 +95,7 @@ class Stage:
             if monotonic() > end:
                 raise AssertionError(f"never came to be: {wanted}\n{self.text}")
             await asyncio.sleep(0.01)
-        await self.pilot.pause()
+        await self.drawn()
 
     async def gone(self, text: str) -> None:
         """Wait until the screen no longer shows ``text``."""
@@ -95,6 +111,13 @@ class Stage:
     async def press(self, *keys: str) -> None:
         """Press keys, and let the app do what they ask for."""
         await self.pilot.press(*keys)
+        await self.drawn()
+
+    async def drawn(self) -> None:
+        """Wait until what the app has been told so far is on the screen."""
+        for _ in range(2):
+            await self.pilot.pause()
+            await asyncio.sleep(FRAME)
         await self.pilot.pause()
 
     def stored(self, plural: str, group: str = "postgresql.cnpg.io") -> list[Manifest]:
@@ -127,8 +150,21 @@ async def staged(
 ) -> AsyncIterator[Stage]:
     """The app on ``server``, in a terminal of ``size``; gone when the context is left."""
     app = CnpgTui(connect.Flags(kubeconfig=str(kubeconfig), **(flags or {})), **options)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        yield Stage(app, pilot, server)
+    async with opened(app, server, size=size) as stage:
+        yield stage
+
+
+@asynccontextmanager
+async def opened(
+    app: CnpgTui, server: ApiServer, *, size: tuple[int, int], notifications: bool = True
+) -> AsyncIterator[Stage]:
+    """An app in a terminal of ``size``."""
+    with (
+        patch("textual.app.wait_for_idle", idle),
+        patch("textual.pilot.wait_for_idle", idle),
+    ):
+        async with app.run_test(size=size, notifications=notifications) as pilot:
+            yield Stage(app, pilot, server)
 
 
 def seed(server: ApiServer, manifests: Iterable[Manifest]) -> list[Manifest]:

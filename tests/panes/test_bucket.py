@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.panes.stage import Stage
+from tests.panes.stage import Stage, opened
 from tui import connect, demo
 from tui.app import CnpgTui
 from tui.sandbox.apiserver import ApiServer
@@ -43,11 +43,10 @@ async def stage(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     flags = connect.Flags(kubeconfig=kubeconfig, all_namespaces=True, remember=False)
     app = CnpgTui(flags)
-    async with app.run_test(size=SIZE) as pilot:
-        opened = Stage(app, pilot, ApiServer())
-        await opened.press("4")
-        await opened.until("3 holes, 6 segments lost")
-        yield opened
+    async with opened(app, ApiServer(), size=SIZE, notifications=False) as stage:
+        await stage.press("4")
+        await stage.until("3 holes, 6 segments lost")
+        yield stage
 
 
 async def test_a_torn_server_is_told_from_whole_ones(stage: Stage) -> None:

@@ -25,7 +25,9 @@ async def test_a_verdict_that_gets_worse_is_said_once_and_stands_in_the_timeline
     stage: Open, rings: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    async with stage(a_cluster("pg", spec={}), clock=clock, rings=rings) as screen:
+    # Wide enough that the message stands beside the timeline, not over it.
+    wide = {"size": (160, 48)}
+    async with stage(a_cluster("pg", spec={}), clock=clock, rings=rings, **wide) as screen:
         bells: list[None] = []
         monkeypatch.setattr(screen.app, "bell", lambda: bells.append(None))
         await screen.until("- unprotected")
