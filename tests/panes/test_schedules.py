@@ -91,6 +91,7 @@ async def test_at_80_columns_what_matters_remains(stage: Open) -> None:
         assert all(title in head for title in ("NAME", "SCHEDULE", "NEXT RUN", "STATE"))
         assert "IN WORDS" not in head
         assert screen.row("> nightly").endswith("o active")
+        await screen.until("cluster orders-eu-west, method plugin")
 
 
 async def test_the_details_say_what_is_wrong_and_what_to_write(stage: Open) -> None:

@@ -76,6 +76,26 @@ def test_a_refusal_is_underlined_and_says_what_to_write() -> None:
     assert said[8:] == [""] * (HEIGHT - 8)
 
 
+def test_a_refusal_is_read_to_its_end_also_in_a_narrow_terminal() -> None:
+    assert drawn("TZ=UTC 0 0 2 * * *", width=48)[:5] == [
+        " " * (LABEL + len("TZ=UTC 0 0 2 * * ")) + "^",
+        "CNPG       Expected 5 to 6 fields, found 7:",
+        "           TZ=UTC 0 0 2 * * *",
+        "           a schedule cannot name a zone; the",
+        "           operator's own counts, which is normally UTC",
+    ]
+
+
+def test_where_a_meant_schedule_stands_below_a_refusal_each_has_its_two_lines() -> None:
+    said = drawn("0 1 * * 0")
+    assert said[1] == "CNPG       Beginning of range (0) below minimum (1): 0"
+    assert said[2].startswith("           the month field takes 1 to 12 or jan to dec; five")
+    assert said[3:5] == [
+        "Unix cron  reads every Sunday at 01:00",
+        "           ctrl-f makes it 0 0 1 * * 0",
+    ]
+
+
 def test_the_operators_clock_has_a_column_where_it_is_not_utc() -> None:
     said = drawn("0 0 2 * * *", zone=ZoneInfo("Asia/Tokyo"))
     assert said[8].endswith("operator Asia/Tokyo")

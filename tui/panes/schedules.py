@@ -282,7 +282,7 @@ def details(
     now: datetime,
     width: int,
 ) -> Content:
-    """How it stands and what to do, what else was found, and when it fires next."""
+    """How it stands, of what, what to do, when it fires next, and what else was found."""
 
     def line(label: Content, text: str) -> Content:
         return Content.assemble(label, words.hang(text, indent=len(label), width=width))
@@ -290,7 +290,10 @@ def details(
     name = Content.styled(f"{schedule.key.name}  ", "bold")
     said = f"{themes.GLYPHS[stands.level]} {stands.sentence}"
     head = words.hang(said, indent=len(name), width=width)
-    lines = [Content.assemble(name, themes.tinted(stands.level, head))]
+    lines = [
+        Content.assemble(name, themes.tinted(stands.level, head)),
+        line(themes.quiet("  cluster   "), f"{schedule.cluster}, method {schedule.method}"),
+    ]
     if stands.advice:
         lines.append(line(Content.styled("  now       ", "bold"), stands.advice))
     held, outlook = stands.outlook.held_by, stands.outlook

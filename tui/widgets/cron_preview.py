@@ -99,10 +99,12 @@ def fix(judgement: Judgement) -> str | None:
 def lines(preview: Preview, width: int) -> list[Content]:
     """The preview in ``width`` cells, always :data:`HEIGHT` lines."""
     room = width - LABEL
+    label, meant = _meant(preview.judgement)
+    free = _WORDS + _MEANT - len(meant)
     return [
         _carets(preview.judgement, room),
-        *_block("CNPG", _words(preview.outlook, room), _WORDS),
-        *_block(*_meant(preview.judgement), _MEANT),
+        *_block("CNPG", _words(preview.outlook, room, free), free),
+        *_block(label, meant, len(meant)),
         *_block("On save", list(_saving(preview.remarks, room)), _SAVING),
         *_block("Next", list(_next(preview)), 1 + _RUNS),
         *_block(*_day(preview, room), 2),
@@ -133,19 +135,35 @@ def _carets(judgement: Judgement, room: int) -> Content:
     return Content(" " * (LABEL + before)) + themes.tinted(Level.FAILING, "^" * wide)
 
 
-def _words(outlook: Outlook, room: int) -> list[Content]:
+def _words(outlook: Outlook, room: int, height: int) -> list[Content]:
     """The operator's reading and how often that is; or its refusal, and what to write."""
     reading = outlook.judgement.reading
     if isinstance(reading, Refusal):
-        message = words.one_line(words.visible(reading.message[: 4 * room]))
-        return [themes.tinted(Level.FAILING, message), Content(reading.hint)]
+        return _refused(reading, room, height)
     told = textwrap.wrap(outlook.judgement.description, room, break_on_hyphens=False)
     level = _verdict(outlook)[0]
     shown = [themes.tinted(level, line) for line in told]
-    if len(shown) < _WORDS:
+    if len(shown) < height:
         rate = _rate(reading)
         shown.append(Content(f"{_amount(rate.per_day)} a day, {_amount(rate.per_month)} a month"))
     return shown
+
+
+def _refused(refusal: Refusal, room: int, height: int) -> list[Content]:
+    """The operator's message and, below it, what to write. Either is cut before it takes all room."""
+    message = words.one_line(words.visible(refusal.message[: 4 * room]))
+    half = height // 2
+    return [
+        *(themes.tinted(Level.FAILING, line) for line in _filled(message, room, half)),
+        *map(Content, _filled(refusal.hint, room, half)),
+    ]
+
+
+def _filled(text: str, room: int, height: int) -> list[str]:
+    """``text`` wrapped to at most ``height`` lines; the last keeps all that is left, to be cut."""
+    lines = textwrap.wrap(text, room, break_on_hyphens=False)
+    rest = " ".join(lines[height - 1 :])
+    return [*lines[: height - 1], rest] if rest else lines
 
 
 def _meant(judgement: Judgement) -> tuple[str, list[Content]]:
