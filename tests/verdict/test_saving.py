@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.verdict.fleet import NIGHTLY, NOW, a_child, at
+from tests.verdict.fleet import NIGHTLY, NOW, a_child, a_cluster, at
 from tui.cnpg import firing
 from tui.cnpg.backup import Backup
 from tui.cnpg.schedule import ScheduledBackup
 from tui.verdict import saving
+from tui.verdict.health import Level
 from tui.verdict.lint import Around
 
 CHECKED = replace(NIGHTLY, last_check=at("2026-11-22T10:31:07"))
@@ -59,6 +60,22 @@ def test_an_edit_that_fires_nothing_says_when_the_next_run_is() -> None:
 )
 def test_other_consequences_are_said_too(fields: dict[str, Any], said: str) -> None:
     assert any(said in remark for remark in remarks(CHECKED, replace(CHECKED, **fields)))
+
+
+def test_a_method_the_cluster_cannot_do_stands_before_the_next_run() -> None:
+    wanted = replace(CHECKED, method="volumeSnapshot", plugin="")
+    outlook = firing.outlook(wanted, (), NOW, UTC)
+    around = Around(a_cluster(), clusters_known=True)
+    first, then = saving.on_save(CHECKED, wanted, around, NOW, UTC, outlook)
+    assert first.level is Level.FAILING
+    assert "has no spec.backup.volumeSnapshot" in first.text
+    assert first.text.endswith("every Backup fails")
+    assert then.text.startswith("fires nothing; next run")
+
+
+def test_the_method_that_goes_away_says_when() -> None:
+    said = remarks(CHECKED, replace(CHECKED, method="barmanObjectStore", plugin=""))
+    assert said[-1] == "method barmanObjectStore: CloudNativePG 1.31.0 removes it"
 
 
 def test_immediate_on_a_new_schedule_fires_at_once() -> None:

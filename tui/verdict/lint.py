@@ -104,6 +104,31 @@ def warning(judgement: cron.Judgement) -> str:
     return next((f"{told.sentence}. Better: {told.remedy}" for told in _judged(judgement)), "")
 
 
+def unable(schedule: ScheduledBackup, cluster: Cluster) -> str:
+    """Why ``cluster`` cannot do the method of its schedule; ``""`` if it can."""
+    enabled = [plugin.name for plugin in cluster.plugins if plugin.enabled]
+    missing = ""
+    if schedule.method == Method.PLUGIN:
+        if schedule.plugin and schedule.plugin not in enabled:
+            missing = f"does not enable plugin {schedule.plugin}"
+    elif schedule.method == Method.VOLUME_SNAPSHOT:
+        missing = "" if cluster.volume_snapshots else "has no spec.backup.volumeSnapshot"
+    elif not cluster.in_tree_store:
+        missing = "has no spec.backup.barmanObjectStore"
+    if not missing:
+        return ""
+    able = f"; it enables {', '.join(enabled)}" if enabled else ""
+    return f"cluster {cluster.key.name} {missing}{able}: every Backup fails"
+
+
+def deprecated(schedule: ScheduledBackup) -> str:
+    """What is deprecated about the method, and until when it works; ``""`` if nothing."""
+    if schedule.method not in (Method.IN_TREE, ""):
+        return ""
+    unnamed = "" if schedule.method else " (the default, as none is named)"
+    return f"method barmanObjectStore{unnamed}: CloudNativePG 1.31.0 removes it"
+
+
 def unscheduled(cluster: Cluster, siblings: Iterable[ScheduledBackup]) -> Finding | None:
     """A cluster whose WAL is archived and that no schedule takes base backups of."""
     if not cluster.archives or any(True for _ in siblings):
@@ -184,13 +209,12 @@ def _shape(case: _Case) -> Iterator[_Told]:
             "Backup it makes is refused",
             "name the plugin, normally barman-cloud.cloudnative-pg.io",
         )
-    if schedule.method in (Method.IN_TREE, ""):
+    old = deprecated(schedule)
+    if old:
         yield _Told(
             Severity.NOTE,
             "deprecated",
-            "method barmanObjectStore"
-            + (" (the default, as none is named)" if not schedule.method else "")
-            + ": CloudNativePG 1.31.0 removes it",
+            old,
             "move to the Barman Cloud plugin, then set method: plugin and pluginConfiguration",
         )
         if schedule.online is not None or schedule.wait_for_archive is not None:
@@ -223,21 +247,12 @@ def _cluster(case: _Case) -> Iterator[_Told]:
                 "spec.cluster cannot be changed: delete it, create it for another cluster",
             )
         return
-    enabled = [plugin.name for plugin in cluster.plugins if plugin.enabled]
-    missing = ""
-    if schedule.method == Method.PLUGIN:
-        if schedule.plugin and schedule.plugin not in enabled:
-            missing = f"does not enable plugin {schedule.plugin}"
-    elif schedule.method == Method.VOLUME_SNAPSHOT:
-        missing = "" if cluster.volume_snapshots else "has no spec.backup.volumeSnapshot"
-    elif not cluster.in_tree_store:
-        missing = "has no spec.backup.barmanObjectStore"
-    if missing:
-        able = f"; it enables {', '.join(enabled)}" if enabled else ""
+    why = unable(schedule, cluster)
+    if why:
         yield _Told(
             Severity.ERROR,
             "method",
-            f"cluster {cluster.key.name} {missing}{able}: every Backup fails",
+            why,
             "set the method, and with plugin its name, to what the cluster has",
         )
     if cluster.hibernated:

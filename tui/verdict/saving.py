@@ -113,6 +113,12 @@ def _shape(after: ScheduledBackup, outlook: Outlook, around: Around) -> Iterator
         yield Remark(
             Level.FAILING, f"there is no Cluster {after.cluster} in {after.key.namespace or '-'}"
         )
+    why = lint.unable(after, around.cluster) if around.cluster else ""
+    if why:
+        yield Remark(Level.FAILING, why)
+    old = lint.deprecated(after)
+    if old:
+        yield Remark(Level.UNKNOWN, old)
 
 
 def _company(outlook: Outlook, around: Around, now: datetime, zone: tzinfo) -> Iterator[Remark]:
