@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui import faults
 from tui.barman.path import Loss
-from tui.cnpg import backup, cluster, happening, schedule, store
+from tui.cnpg import backup, cluster, happening, schedule, secret, store
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.happening import Happening
 from tui.cnpg.location import Location, Place
@@ -118,7 +118,9 @@ class Connection:
         if missing is not None:
             raise missing
 
-    def attend(self, clusters: Iterable[Cluster], locations: Iterable[Location]) -> Iterator[str]:
+    def attend(
+        self, clusters: Iterable[Cluster], locations: Mapping[Key, Location]
+    ) -> Iterator[str]:
         """Inspect these clusters and look into these locations, and no others.
 
         Yields a sentence for every acknowledged loss that cannot be recalled: it alarms again.
@@ -128,8 +130,9 @@ class Connection:
             {cluster.key: cluster.primary for cluster in seen},
             archiving_fails={cluster.key for cluster in seen if cluster.says_archiving_fails},
             backup_failed={cluster.key for cluster in seen if cluster.says_last_backup_failed},
+            secrets={key: _secrets_of(where) for key, where in locations.items()},
         )
-        wanted = tuple(locations)
+        wanted = tuple(locations.values())
         self._attention.turn_to(wanted)
         for where in wanted:
             if (where.place, where.server) not in self._recalled:
@@ -173,7 +176,8 @@ class Connection:
         # The S3 client takes a third of a second to import: only who looks into a bucket pays.
         credentials: Any = await asyncio.to_thread(importlib.import_module, "tui.wire.credentials")
         sources = credentials.order(self._s3_credentials)
-        bucket: Bucket = await credentials.open_bucket(where, sources, self._kube)
+        heard = self._inspection.secrets.hear
+        bucket: Bucket = await credentials.open_bucket(where, sources, self._kube, heard)
         return bucket
 
     @asynccontextmanager
@@ -253,6 +257,12 @@ async def open_wire(flags: Flags) -> AsyncIterator[Connection]:
         await gateway.close()
         if memory is not None:
             memory.close()
+
+
+def _secrets_of(where: Location) -> tuple[Key, ...]:
+    """The Secrets that open an archive, each once."""
+    names = dict.fromkeys(each.secret for each in secret.named(where.configuration))
+    return tuple(Key(where.namespace, name) for name in names)
 
 
 def _utc_now() -> datetime:

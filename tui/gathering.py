@@ -119,8 +119,8 @@ class Onlooker:
         delta = self.estate.apply(change)
         if delta.kind in (CLUSTERS, OBJECT_STORES) and not self._lists_only:
             wanted = _wanted(self.estate, self._names)
-            located = [self.estate.locations.get(cluster.key) for cluster in wanted]
-            places = [where for where in located if isinstance(where, Location)]
+            located = self.estate.located()
+            places = {one.key: located[one.key] for one in wanted if one.key in located}
             for trouble in self._wire.attend(wanted, places):
                 _log.warning("%s", trouble)
         self._news.set()

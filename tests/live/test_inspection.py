@@ -19,7 +19,7 @@ from tui.cnpg.wal_volume import METRICS_PORT, WalVolume
 from tui.live.changes import Inspected
 from tui.live.inspection import Inspection, Patience
 from tui.sandbox.apiserver import EVERYTHING, ApiServer, Rule, User
-from tui.verdict.witnesses import NotKnown
+from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown
 from tui.wire.kube import Kube
 from tui.wire.kubeconfig import Where
 
@@ -231,3 +231,16 @@ async def test_logs_that_may_not_be_read_are_told_and_not_asked_again(tmp_path: 
         assert isinstance(found.sidecar_errors, NotKnown)
         assert "pods/log" in found.sidecar_errors.why
         assert instances.logs == []
+
+
+async def test_where_archiving_fails_the_secrets_are_looked_at_and_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    named = {PG: (Key("prod", "r2-creds"),)}
+    async with inspecting(tmp_path, *EVERYTHING) as (heard, _, inspection):
+        inspection.want({PG: "pg-1"}, secrets=named)
+        assert (await next_of(heard)).secrets == {}
+        inspection.want({PG: "pg-1"}, archiving_fails={PG}, secrets=named)
+        while not (found := await next_of(heard)).secrets:
+            pass
+    assert found.secrets == {"r2-creds": NO_SUCH_OBJECT}

@@ -183,6 +183,17 @@ async def test_a_secret_that_does_not_exist_is_told() -> None:
         await opened(at(), Cluster())
 
 
+async def test_what_the_secrets_look_like_is_told_without_their_values() -> None:
+    heard: list[tuple[Key, object]] = []
+    cluster = Cluster(r2_creds=GOOD)
+    bucket = await credentials.open_bucket(at(), ORDER, cluster, lambda *told: heard.append(told))
+    await bucket.close()
+    assert [(str(key), sorted(getattr(told, "keys", ()))) for key, told in heard] == [
+        ("prod/r2-creds", ["ID", "SECRET"])
+    ]
+    assert "VALUE" not in repr(heard)
+
+
 def test_the_ca_comes_from_its_secret_and_leaves_no_file() -> None:
     where = at(endpointCA={"name": "ca", "key": "ca.crt"})
     cluster = Cluster(r2_creds=GOOD, ca={"ca.crt": "-----BEGIN CERTIFICATE-----\n"})

@@ -47,7 +47,14 @@ class Archives:
         whole = _whole(state)
         # A quick look that finds nothing new tells no fold, and a look that fails tells one again.
         seen = whole or fold.at
-        return replace(film, at=seen, whole=whole, trouble=trouble, shared_with=shared_with)
+        return replace(
+            film,
+            at=seen,
+            whole=whole,
+            trouble=trouble,
+            shared_with=shared_with,
+            identity=state.identity if state is not None else "",
+        )
 
     def _worked_out(self, fold: Folded, place: Place, server: str) -> Film:
         known = self._films.get((place, server))

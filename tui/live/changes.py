@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -20,6 +20,7 @@ from tui.cnpg.location import Place
 from tui.cnpg.manifest import Key, Kind, Unreadable
 from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
+from tui.cnpg.secret import Secret
 from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.store import ObjectStore
 from tui.cnpg.wal_volume import WalVolume
@@ -232,6 +233,8 @@ class Inspected:
     """Errors in the sidecars' logs, which are read only where something fails."""
     wal_volume: WalVolume | NotKnown = NOT_ASKED
     """Of the primary, which is asked only where WAL waits."""
+    secrets: Mapping[str, Secret | NotKnown] = field(default_factory=dict)
+    """The Secrets of the ObjectStore by name, which are read only where something fails."""
 
 
 Change: TypeAlias = Listed | Seen | FeedMoved | SweepFact | LossesKnown | Inspected

@@ -198,6 +198,7 @@ class Estate:
             pods=inspected.pods if inspected else NOT_ASKED,
             sidecar_errors=inspected.sidecar_errors if inspected else NOT_ASKED,
             wal_volume=inspected.wal_volume if inspected else NOT_ASKED,
+            secrets=inspected.secrets if inspected else {},
             queue_before=self._said_before.get(key, ()),
             unheard_since=self._unheard_since(CLUSTERS),
             queue_moved=self.queue_moved.get(key),
@@ -290,9 +291,9 @@ class Estate:
         """Every readable Cluster."""
         return (found for found in self.tables[CLUSTERS].values() if isinstance(found, Cluster))
 
-    def located(self) -> Iterable[Location]:
-        """Every place and server name that a cluster archives to."""
-        return (where for where in self.locations.values() if isinstance(where, Location))
+    def located(self) -> dict[Key, Location]:
+        """The place and server name that each cluster archives to, where that is known."""
+        return {key: at for key, at in self.locations.items() if isinstance(at, Location)}
 
     def backup(self, key: Key) -> Backup | None:
         """The readable Backup of that name, None if there is none."""

@@ -1,9 +1,11 @@
 """The inspection asks, every half minute, how each cluster's Pods are and what its primary says.
 
-Where something fails it also reads the sidecars' logs: the cause of a failure stands nowhere else.
+Where something fails it also reads the sidecars' logs, for the cause of a failure stands nowhere else,
+and looks at the Secret with the store's keys.
 
-All are rights that many users do not have (``list`` on pods, ``get`` on pods/proxy and pods/log): what
-cannot be heard is reported as not known, with the reason, and is asked again only now and then.
+All are rights that many users do not have (``list`` on pods, ``get`` on pods/proxy, pods/log and a
+Secret): what cannot be heard is reported as not known, with the reason, and is asked again only now
+and then.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ from typing import Protocol
 from tui import faults
 from tui.cnpg import instance, pod, sidecar_log, wal_volume
 from tui.cnpg.instance import InstanceStatus
-from tui.cnpg.manifest import PODS, Key, Kind, Odd
+from tui.cnpg.manifest import PODS, Key, Kind, Manifest, Odd
 from tui.cnpg.pod import SIDECAR, Pod
 from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.wal_volume import METRICS_PORT, WalVolume
 from tui.live.changes import Inspected
 from tui.live.feeds import Page
+from tui.live.refusals import Refusals
+from tui.live.secrets import Secrets
 from tui.verdict.witnesses import NOT_ASKED, NotKnown
 
 STATUS_PORT = 8000
@@ -46,6 +50,8 @@ class Source(Protocol):
     async def pod_log(
         self, namespace: str, pod: str, container: str, *, tail_lines: int
     ) -> str: ...
+
+    async def get(self, kind: Kind, key: Key) -> Manifest: ...
 
 
 WAITS = 8
@@ -90,9 +96,10 @@ class Inspection:
         self._primaries: Mapping[Key, str] = {}
         self._archiving_fails: Set[Key] = frozenset()
         self._backup_failed: Set[Key] = frozenset()
+        self._named_secrets: Mapping[Key, tuple[Key, ...]] = {}
         self._asked = asyncio.Event()
-        self._refused: dict[str, tuple[float, NotKnown]] = {}
-        """By what was asked: when the refusal came (loop time), and its reason."""
+        self._refusals = Refusals(self._patience.forbidden)
+        self.secrets = Secrets(source, self._refusals)
 
     def want(
         self,
@@ -100,11 +107,12 @@ class Inspection:
         *,
         archiving_fails: Set[Key] = frozenset(),
         backup_failed: Set[Key] = frozenset(),
+        secrets: Mapping[Key, tuple[Key, ...]] | None = None,
     ) -> None:
         """These clusters, with the Pod that the operator calls primary (``""``: none yet).
 
-        Of the failing ones the logs are read too: the primary's, or of a backup every Pod's, for it
-        may have run on any.
+        Of the failing ones the ``secrets`` that their ObjectStore names are looked at, and the logs
+        are read: the primary's, or of a backup every Pod's, for it may have run on any.
         """
         news = (
             primaries.keys() - self._primaries.keys(),
@@ -115,10 +123,12 @@ class Inspection:
             self._asked.set()
         self._primaries = dict(primaries)
         self._archiving_fails, self._backup_failed = archiving_fails, backup_failed
+        self._named_secrets = secrets or {}
 
     def look_now(self) -> None:
         """Ask again now, what was refused included."""
-        self._refused.clear()
+        self._refusals.forget()
+        self.secrets.forget()
         self._asked.set()
 
     async def run(self) -> None:
@@ -149,12 +159,14 @@ class Inspection:
         found = pods if isinstance(pods, NotKnown) else tuple(pods.get(cluster, ()))
         status = await self._status(cluster, found)
         errors = await self._errors(cluster, found, status)
+        named = self._named_secrets.get(cluster, ())
+        secrets = await self.secrets.look(named, ask=self._fails(cluster, status))
         if cluster in self._primaries:
             volume = await self._wal_volume(cluster, found, status)
-            self._report(Inspected(cluster, found, status, self._clock(), errors, volume))
+            self._report(Inspected(cluster, found, status, self._clock(), errors, volume, secrets))
 
     async def _pods(self) -> Mapping[Key, list[Pod]] | NotKnown:
-        remembered = self._remembered("pods")
+        remembered = self._refusals.remembered("pods")
         if remembered is not None:
             return remembered
         found: dict[Key, list[Pod]] = {}
@@ -171,7 +183,7 @@ class Inspection:
                         one = pod.read(source)
                         found.setdefault(Key(one.key.namespace, one.cluster), []).append(one)
         except faults.Fault as fault:
-            return self._not_known("pods", fault)
+            return self._refusals.not_known("pods", fault)
         except Odd as odd:
             return NotKnown(f"a Pod cannot be read: {odd}")
         return found
@@ -180,7 +192,7 @@ class Inspection:
         self, cluster: Key, pods: tuple[Pod, ...] | NotKnown
     ) -> InstanceStatus | NotKnown:
         asked = f"status in {cluster.namespace}"
-        remembered = self._remembered(asked)
+        remembered = self._refusals.remembered(asked)
         if remembered is not None:
             return remembered
         name, scheme = self._primary(cluster, pods)
@@ -192,7 +204,7 @@ class Inspection:
             )
             return instance.read(json.loads(body), self._clock())
         except faults.Fault as fault:
-            return self._not_known(asked, fault)
+            return self._refusals.not_known(asked, fault)
         except (Odd, ValueError) as odd:
             return NotKnown(f"{name} answers something else than its status: {odd}")
 
@@ -223,12 +235,10 @@ class Inspection:
         status: InstanceStatus | NotKnown,
     ) -> tuple[LogLine, ...] | NotKnown:
         """The errors in the logs, where something fails."""
-        fails = isinstance(status, InstanceStatus) and status.fails_now
-        fails = fails or cluster in self._archiving_fails
-        if not fails and cluster not in self._backup_failed:
+        if not self._fails(cluster, status):
             return ()
         asked = f"log in {cluster.namespace}"
-        remembered = self._remembered(asked)
+        remembered = self._refusals.remembered(asked)
         if remembered is not None:
             return remembered
         primary, _ = self._primary(cluster, pods)
@@ -240,13 +250,18 @@ class Inspection:
             try:
                 log = await self._source.pod_log(cluster.namespace, name, SIDECAR, tail_lines=TAIL)
             except faults.Forbidden as fault:
-                return self._not_known(asked, fault)
+                return self._refusals.not_known(asked, fault)
             except faults.Fault as fault:
                 if not found:
                     return NotKnown(str(fault))
                 continue
             found += sidecar_log.errors(log)
         return tuple(found)
+
+    def _fails(self, cluster: Key, status: InstanceStatus | NotKnown) -> bool:
+        """Whether archiving fails, by anybody's word, or the last backup did."""
+        now = isinstance(status, InstanceStatus) and status.fails_now
+        return now or cluster in self._archiving_fails or cluster in self._backup_failed
 
     def _primary(self, cluster: Key, pods: tuple[Pod, ...] | NotKnown) -> tuple[str, str]:
         """Name and scheme of the Pod to ask; without the Pods, what the operator says and TLS."""
@@ -257,14 +272,3 @@ class Inspection:
             if one.key.name == named or (not named and one.is_primary):
                 return one.key.name, one.scheme
         return "", "https"
-
-    def _remembered(self, asked: str) -> NotKnown | None:
-        at, why = self._refused.get(asked, (0.0, None))
-        fresh = asyncio.get_running_loop().time() - at < self._patience.forbidden
-        return why if fresh else None
-
-    def _not_known(self, asked: str, fault: faults.Fault) -> NotKnown:
-        why = NotKnown(str(fault))
-        if isinstance(fault, faults.Forbidden):
-            self._refused[asked] = (asyncio.get_running_loop().time(), why)
-        return why

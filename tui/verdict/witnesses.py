@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tui.barman.catalog import Server
@@ -14,6 +15,7 @@ from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import Key
 from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
+from tui.cnpg.secret import Secret
 from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.store import ObjectStore
 from tui.cnpg.wal_volume import WalVolume
@@ -53,6 +55,8 @@ class Film:
     """Other clusters that use the same place and server name."""
     seal: Seal | None = None
     """The full WAL folders that the last look took on trust."""
+    identity: str = ""
+    """Whose keys opened the bucket: ``secret r2-creds``, ``environment``. Never a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,9 @@ class Witnesses:
     """From the sidecars' logs, oldest first; they are read only where something fails."""
     wal_volume: WalVolume | NotKnown = NOT_ASKED
     """Of the primary; it is asked only where WAL waits."""
+    secrets: Mapping[str, Secret | NotKnown] = field(default_factory=dict)
+    """By name, the Secrets of the ObjectStore that were read: where something fails, or to look into
+    the bucket."""
     queue_before: tuple[InstanceStatus, ...] = ()
     """What the same primary said in the last hour, oldest first."""
     unheard_since: datetime | None = None

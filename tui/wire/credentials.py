@@ -7,19 +7,18 @@ sidecar reads the same one, and that is what the user has to know.
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tui import faults, words
+from tui.cnpg import secret
 from tui.cnpg.location import Location
-from tui.cnpg.manifest import Key, Kind, Manifest
+from tui.cnpg.manifest import SECRETS, Key, Kind, Manifest
+from tui.cnpg.secret import Secret
 from tui.cnpg.store import S3Credentials, SecretKey
+from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown
 from tui.wire.bucket import Ambient, Bucket, Keys, NoKeys
-
-SECRETS = Kind("", "v1", "secrets", "Secret")
 
 DEFAULT_ORDER = "secret,environment"
 
@@ -39,6 +38,9 @@ class FromSecret:
 
 Source = FromSecret | Ambient
 
+Heard = Callable[[Key, Secret | NotKnown], None]
+"""Takes what was seen of a Secret that was read, without its values."""
+
 
 def order(text: str) -> tuple[Source, ...]:
     """The sources of ``secret,environment,profile:NAME``. Raises ValueError."""
@@ -57,13 +59,17 @@ def _source(name: str) -> Source:
 
 
 async def open_bucket(
-    location: Location, sources: Sequence[Source], cluster: Cluster | None
+    location: Location,
+    sources: Sequence[Source],
+    cluster: Cluster | None,
+    heard: Heard = lambda *_: None,
 ) -> Bucket:
     """The bucket of a location, with the first keys that are found; nothing is sent to the store.
 
-    Raises ``faults.Misconfigured`` where there are none, and for a Secret that is wrong.
+    What the Secrets look like is told to ``heard``. Raises ``faults.Misconfigured`` where there are
+    no keys, and for a Secret that is wrong.
     """
-    secrets = _Secrets(location, cluster)
+    secrets = _Secrets(location, cluster, heard)
     ca = await secrets.optional(location.configuration.endpoint_ca, lines=True)
     refusals: list[str] = []
     for source in sources:
@@ -95,13 +101,13 @@ async def _keys(
 
 
 async def _from_secret(credentials: S3Credentials, secrets: _Secrets) -> Keys:
-    key_id, secret = credentials.access_key_id, credentials.secret_access_key
-    if key_id is None or secret is None:
+    key_id, secret_key = credentials.access_key_id, credentials.secret_access_key
+    if key_id is None or secret_key is None:
         raise NoKeys("the ObjectStore names no accessKeyId or no secretAccessKey")
     return Keys(
         identity=f"secret {words.clean(key_id.secret)}",
         access_key_id=await secrets.value(key_id),
-        secret_access_key=await secrets.value(secret),
+        secret_access_key=await secrets.value(secret_key),
         session_token=await secrets.optional(credentials.session_token),
     )
 
@@ -113,10 +119,11 @@ class _Unreadable(Exception):
 class _Secrets:
     """Reads Secrets by name, each once."""
 
-    def __init__(self, location: Location, cluster: Cluster | None) -> None:
+    def __init__(self, location: Location, cluster: Cluster | None, heard: Heard) -> None:
         self._namespace = location.namespace
         self._cluster = cluster
-        self._read: dict[str, Mapping[str, Any]] = {}
+        self._heard = heard
+        self._read: dict[str, tuple[Secret, Mapping[str, Any]]] = {}
 
     async def optional(self, reference: SecretKey | None, *, lines: bool = False) -> str:
         """The value, ``""`` without a reference or where the Secret may not be read."""
@@ -129,38 +136,26 @@ class _Secrets:
 
     async def value(self, reference: SecretKey, *, lines: bool = False) -> str:
         """The value: a word, or a text of several ``lines``."""
-        data = await self._data(reference.secret)
-        where = f"Secret {words.clean(self._namespace)}/{words.clean(reference.secret)}"
-        key = words.clean(reference.key)
-        if reference.key not in data:
-            raise faults.Misconfigured(f"{where} has no key {key}, which the ObjectStore names")
-        try:
-            value = base64.b64decode(data[reference.key], validate=True).decode("utf-8")
-        except (binascii.Error, TypeError, ValueError):
-            # Without the cause, whose text holds a part of the value.
-            raise faults.Misconfigured(f"{where}: the value of {key} is not text") from None
-        if not value.strip():
-            raise faults.Misconfigured(f"{where}: the value of {key} is empty")
-        if not lines and value != value.strip():
-            raise faults.Misconfigured(
-                f"{where}: the value of {key} begins or ends with a blank or a newline, which the "
-                "sidecar sends as it is and the store refuses. Write it with printf, not echo"
-            )
-        return value
+        kept, data = await self._data(reference.secret)
+        if trouble := kept.trouble(reference.key, lines=lines):
+            raise faults.Misconfigured(trouble)
+        return secret.decoded(data[reference.key]) or ""
 
-    async def _data(self, name: str) -> Mapping[str, Any]:
+    async def _data(self, name: str) -> tuple[Secret, Mapping[str, Any]]:
         if name not in self._read:
             if self._cluster is None:
                 raise _Unreadable("no Kubernetes cluster to read Secrets from")
+            key = Key(self._namespace, name)
             try:
-                found = await self._cluster.get(SECRETS, Key(self._namespace, name))
+                found = await self._cluster.get(SECRETS, key)
             except (faults.Forbidden, faults.Unauthorized, faults.Unreachable) as fault:
                 raise _Unreadable(str(fault)) from fault
             except faults.NotFound as fault:
+                self._heard(key, NO_SUCH_OBJECT)
                 raise faults.Misconfigured(
-                    f"Secret {words.clean(self._namespace)}/{words.clean(name)}, which the "
-                    "ObjectStore names, does not exist"
+                    f"Secret {words.clean(str(key))}, which the ObjectStore names, does not exist"
                 ) from fault
-            data = found.get("data")
-            self._read[name] = data if isinstance(data, Mapping) else {}
+            data, kept = found.get("data"), secret.read(key, found)
+            self._heard(key, kept)
+            self._read[name] = kept, data if isinstance(data, Mapping) else {}
         return self._read[name]

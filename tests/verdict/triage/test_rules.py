@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shlex
 from dataclasses import replace
@@ -29,6 +30,7 @@ from tests.verdict.triage.made_up import (
     said_by_barman,
     witnesses,
 )
+from tui.cnpg import secret
 from tui.cnpg.manifest import Key
 from tui.cnpg.store import CHECKSUM_VARIABLES
 from tui.verdict.fix import ChangeSchedule, DeleteBackup, SetChecksums, SetOptions, SwitchOn
@@ -530,3 +532,72 @@ def test_a_remedy_that_is_a_small_write_can_be_carried_out(
 
 def test_nothing_else_of_a_healthy_ladder_is_written_to() -> None:
     assert [rung.fix for rung in judged(witnesses()).ladder if rung.fix] == []
+
+
+# -- the Secret with the store's keys ----------------------------------------------------------------
+
+KEYS = {"ACCESS_KEY_ID": "key", "ACCESS_SECRET_KEY": "secret"}
+CREDS = Key("prod", "r2-creds")
+
+
+def kept(**values: str) -> dict[str, Any]:
+    """The Secret the ObjectStore names, with these values."""
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in values.items()}
+    return {"secrets": {"r2-creds": secret.read(CREDS, {"data": data})}}
+
+
+SECRETS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"secrets": {"r2-creds": NO_SUCH_OBJECT}},
+        "secret-missing",
+        "the ObjectStore names Secret r2-creds; namespace prod has none such",
+    ),
+    (
+        kept(ACCESS_KEY_ID="key", SECRET_KEY="s"),
+        "secret-key",
+        "has no key ACCESS_SECRET_KEY, which the ObjectStore names; it has ACCESS_KEY_ID, SECRET_KEY",
+    ),
+    (kept(**{**KEYS, "ACCESS_KEY_ID": " "}), "secret-value", "the value of ACCESS_KEY_ID is empty"),
+    (
+        kept(**{**KEYS, "ACCESS_SECRET_KEY": "secret\n"}),
+        "secret-blank",
+        "the value of ACCESS_SECRET_KEY begins or ends with a blank or a newline",
+    ),
+]
+
+
+@pytest.mark.parametrize(("seen", "code", "evidence"), SECRETS, ids=[each[1] for each in SECRETS])
+def test_a_secret_that_is_wrong_is_the_cause_where_archiving_fails(
+    seen: dict[str, Any], code: str, evidence: str
+) -> None:
+    rung = broken(failing(**seen))[0]
+    assert (rung.title, rung.code, rung.level) == ("Secret and rights", code, Level.FAILING)
+    assert evidence in rung.evidence
+    assert first(failing(**seen)) == code
+    assert first(witnesses(**seen)) == code, "the sidecar reads it every ten seconds"
+
+
+def secret_rung(seen: Witnesses) -> tuple[State, str]:
+    rung = next(rung for rung in judged(seen).ladder if rung.code == "secret")
+    return rung.state, rung.evidence
+
+
+def test_a_clean_secret_holds() -> None:
+    clean = "Secret r2-creds: ACCESS_KEY_ID, ACCESS_SECRET_KEY are there and clean"
+    assert secret_rung(failing(**kept(**KEYS))) == (State.HOLDS, clean)
+
+
+def test_a_secret_that_may_not_be_read_cannot_be_told_where_archiving_fails() -> None:
+    forbidden = NotKnown("cannot get secrets in prod: forbidden")
+    said = (State.UNKNOWN, f"Secret r2-creds: {forbidden.why}")
+    assert secret_rung(failing(secrets={"r2-creds": forbidden})) == said
+
+
+def test_other_keys_that_open_the_bucket_prove_nothing_about_the_secret() -> None:
+    other = replace(film(newest=NOW - timedelta(hours=2)), identity="environment")
+    said = "Secret r2-creds was not read; the bucket was opened with environment"
+    assert secret_rung(failing(film=other)) == (State.UNKNOWN, said)
+    landing = witnesses(film=replace(film(), identity="environment"))
+    assert secret_rung(landing) == (State.HOLDS, "Secret r2-creds: WAL is written with its keys")
+    own = witnesses(film=replace(film(), identity="secret r2-creds"))
+    assert secret_rung(own) == (State.HOLDS, "Secret r2-creds: its keys open the bucket")

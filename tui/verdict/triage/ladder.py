@@ -13,6 +13,7 @@ from tui.verdict.triage import (
     plugin,
     retention,
     schedules,
+    secret,
     sidecar,
     store,
     texts,
@@ -60,7 +61,18 @@ STEPS: tuple[Step, ...] = (
             store.no_endpoint,
         ),
     ),
-    Step("secret", "Secret and rights", sidecar.readable, (sidecar.other_account,)),
+    Step(
+        "secret",
+        "Secret and rights",
+        secret.readable,
+        (
+            secret.missing,
+            secret.lacks_key,
+            secret.no_value,
+            secret.blank_ends,
+            sidecar.other_account,
+        ),
+    ),
     Step(
         "sidecar",
         "sidecar runs",

@@ -164,22 +164,6 @@ def former_primary(case: Case) -> Trouble | None:
     )
 
 
-def readable(case: Case) -> str | NotKnown:
-    """Which Secret is named; its values are never looked at here."""
-    config = case.configuration
-    if config is None:
-        return NotKnown("the ObjectStore is not known")
-    credentials = config.s3_credentials
-    if credentials is None:
-        return NotKnown("the ObjectStore names no s3Credentials")
-    if credentials.inherit_from_iam_role:
-        return "keys come from the Pods' IAM role"
-    said = f"Secret {case.names['secret']}"
-    if isinstance(case.seen.film, NotKnown):
-        return NotKnown(f"{said}: {case.seen.film.why or 'not read yet'}")
-    return f"{said}: its keys open the bucket"
-
-
 def runs(case: Case) -> str | NotKnown:
     """The sidecars are up, with the environment they should have."""
     if isinstance(case.seen.pods, NotKnown):

@@ -102,6 +102,9 @@ TEXTS: tuple[Known, ...] = (
            "a value in the Secret has a blank or a newline at an end",
            "write the Secret anew with printf, not echo: the sidecar sends the value as it is",
            "kubectl -n {ns} edit secret {secret}"),
+    _known("secret", r"the value of \S+ is (?:empty|not text)", "secret-value", "F14",
+           "a value in the Secret is empty, or no text", "write it anew",
+           "kubectl -n {ns} edit secret {secret}"),
     _known("secret", r"no permission to download the backup credentials", "role-stale", "F15",
            "the sidecar may not read the Secret yet",
            "wait for the plugin to update Role {cluster}-barman-cloud, or repair the plugin",
@@ -222,7 +225,7 @@ def _trouble(case: Case, said: Said, known: Known) -> Trouble:
         remedy, command = _NOT_ROLLED, _RESTART
     return Trouble(
         code=known.code,
-        level=_level(case, said),
+        level=_level(case, said, known),
         word=known.code.replace("-", " "),
         headline=words.shorten(known.headline.format_map(case.names), 70),
         evidence=words.shorten(f"{said.source}{when}: {said.text}", 300),
@@ -232,11 +235,11 @@ def _trouble(case: Case, said: Said, known: Known) -> Trouble:
     )
 
 
-def _level(case: Case, said: Said) -> Level:
+def _level(case: Case, said: Said, known: Known) -> Level:
     """Our own look proves nothing about the sidecar's while WAL is archived: other keys, other network.
 
     But the Secret is the same for both.
     """
     if said.source != "bucket" or case.fails:
         return case.grave
-    return Level.DEGRADED if "which the ObjectStore names" in said.text else Level.UNKNOWN
+    return Level.DEGRADED if known.step == "secret" else Level.UNKNOWN
