@@ -131,6 +131,8 @@ class Connection:
             archiving_fails={cluster.key for cluster in seen if cluster.says_archiving_fails},
             backup_failed={cluster.key for cluster in seen if cluster.says_last_backup_failed},
             secrets={key: _secrets_of(where) for key, where in locations.items()},
+            plugins={one.key: one.backup_plugin.name for one in seen if one.backup_plugin},
+            plugin_doubted={one.key for one in seen if one.doubts_plugin},
         )
         wanted = tuple(locations.values())
         self._attention.turn_to(wanted)

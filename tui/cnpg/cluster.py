@@ -75,6 +75,8 @@ class Cluster:
     timeline: int | None
     system_id: str
     plugins: tuple[Plugin, ...]
+    plugins_loaded: tuple[str, ...]
+    """Names in ``status.pluginStatus``. Not a sign of health: an outage does not take them away."""
     in_tree_store: Configuration | None
     """``spec.backup.barmanObjectStore``, deprecated: CloudNativePG 1.31.0 removes it."""
     volume_snapshots: bool
@@ -144,6 +146,15 @@ class Cluster:
         return Key(self.key.namespace, name) if name else None
 
     @property
+    def doubts_plugin(self) -> bool:
+        """Whether the operator says that it cannot use the plugin, or does not name it as loaded."""
+        plugin = self.backup_plugin
+        if plugin is None:
+            return False
+        lacking = bool(self.plugins_loaded) and plugin.name not in self.plugins_loaded
+        return lacking or "plugin" in self.phase
+
+    @property
     def is_switching_over(self) -> bool:
         """A switchover or failover is under way: current and target primary differ."""
         return bool(self.target_primary) and self.primary != self.target_primary
@@ -168,6 +179,9 @@ def read(source: Manifest) -> Cluster:
         timeline=manifest.number(status, "timelineID"),
         system_id=manifest.text(status, "systemID"),
         plugins=tuple(_plugin(item) for item in manifest.items(spec, "plugins")),
+        plugins_loaded=tuple(
+            manifest.text(item, "name") for item in manifest.items(status, "pluginStatus")
+        ),
         in_tree_store=None if in_tree is None else configuration(in_tree),
         volume_snapshots=manifest.get(spec, "backup", "volumeSnapshot") is not None,
         backup_target=manifest.text(spec, "backup", "target"),

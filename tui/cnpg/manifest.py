@@ -42,6 +42,7 @@ SCHEDULED_BACKUPS = Kind("postgresql.cnpg.io", "v1", "scheduledbackups", "Schedu
 OBJECT_STORES = Kind("barmancloud.cnpg.io", "v1", "objectstores", "ObjectStore")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("", "v1", "events", "Event")
+SERVICES = Kind("", "v1", "services", "Service")
 SECRETS = Kind("", "v1", "secrets", "Secret")
 
 BARMAN_PLUGIN = "barman-cloud.cloudnative-pg.io"

@@ -24,7 +24,7 @@ from tui.cnpg.secret import Secret
 from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.store import ObjectStore
 from tui.cnpg.wal_volume import WalVolume
-from tui.verdict.witnesses import NOT_ASKED, NotKnown
+from tui.verdict.witnesses import NOT_ASKED, NotKnown, PluginSeen
 
 Subject: TypeAlias = Cluster | Backup | ScheduledBackup | ObjectStore | Unreadable
 """A projected Kubernetes object. Each has ``key``, ``resource_version`` and ``created``."""
@@ -235,6 +235,8 @@ class Inspected:
     """Of the primary, which is asked only where WAL waits."""
     secrets: Mapping[str, Secret | NotKnown] = field(default_factory=dict)
     """The Secrets of the ObjectStore by name, which are read only where something fails."""
+    plugin: PluginSeen | NotKnown = NOT_ASKED
+    """The plugin that the cluster uses, beside the operator."""
 
 
 Change: TypeAlias = Listed | Seen | FeedMoved | SweepFact | LossesKnown | Inspected

@@ -199,6 +199,7 @@ class Estate:
             sidecar_errors=inspected.sidecar_errors if inspected else NOT_ASKED,
             wal_volume=inspected.wal_volume if inspected else NOT_ASKED,
             secrets=inspected.secrets if inspected else {},
+            plugin=inspected.plugin if inspected else NOT_ASKED,
             queue_before=self._said_before.get(key, ()),
             unheard_since=self._unheard_since(CLUSTERS),
             queue_moved=self.queue_moved.get(key),

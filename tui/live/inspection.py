@@ -28,6 +28,7 @@ from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.wal_volume import METRICS_PORT, WalVolume
 from tui.live.changes import Inspected
 from tui.live.feeds import Page
+from tui.live.plugins import Plugins
 from tui.live.refusals import Refusals
 from tui.live.secrets import Secrets
 from tui.verdict.witnesses import NOT_ASKED, NotKnown
@@ -40,7 +41,13 @@ class Source(Protocol):
     """The port; ``wire.kube.Kube`` fits it. Everything raises ``faults.Fault``."""
 
     def list(
-        self, kind: Kind, namespace: str | None, *, label_selector: str, silence: float
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        silence: float,
     ) -> AsyncGenerator[Page, None]: ...
 
     async def pod_proxy(
@@ -97,9 +104,12 @@ class Inspection:
         self._archiving_fails: Set[Key] = frozenset()
         self._backup_failed: Set[Key] = frozenset()
         self._named_secrets: Mapping[Key, tuple[Key, ...]] = {}
+        self._plugins_used: Mapping[Key, str] = {}
+        self._plugin_doubted: Set[Key] = frozenset()
         self._asked = asyncio.Event()
         self._refusals = Refusals(self._patience.forbidden)
         self.secrets = Secrets(source, self._refusals)
+        self._plugins = Plugins(source, self._refusals)
 
     def want(
         self,
@@ -108,27 +118,33 @@ class Inspection:
         archiving_fails: Set[Key] = frozenset(),
         backup_failed: Set[Key] = frozenset(),
         secrets: Mapping[Key, tuple[Key, ...]] | None = None,
+        plugins: Mapping[Key, str] | None = None,
+        plugin_doubted: Set[Key] = frozenset(),
     ) -> None:
         """These clusters, with the Pod that the operator calls primary (``""``: none yet).
 
         Of the failing ones the ``secrets`` that their ObjectStore names are looked at, and the logs
-        are read: the primary's, or of a backup every Pod's, for it may have run on any.
+        are read: the primary's, or of a backup every Pod's, for it may have run on any. The
+        ``plugins`` they use are looked at beside the operator, at every round where ``doubted``.
         """
         news = (
             primaries.keys() - self._primaries.keys(),
             archiving_fails - self._archiving_fails,
             backup_failed - self._backup_failed,
+            plugin_doubted - self._plugin_doubted,
         )
         if any(news):
             self._asked.set()
         self._primaries = dict(primaries)
         self._archiving_fails, self._backup_failed = archiving_fails, backup_failed
         self._named_secrets = secrets or {}
+        self._plugins_used, self._plugin_doubted = plugins or {}, plugin_doubted
 
     def look_now(self) -> None:
         """Ask again now, what was refused included."""
         self._refusals.forget()
         self.secrets.forget()
+        self._plugins.forget()
         self._asked.set()
 
     async def run(self) -> None:
@@ -146,6 +162,9 @@ class Inspection:
         if not self._primaries:
             return
         pods = await self._pods()
+        used = self._plugins_used
+        doubted = frozenset(used[key] for key in self._plugin_doubted if key in used)
+        await self._plugins.look(frozenset(used.values()), doubted)
         limit = asyncio.Semaphore(self._patience.at_once)
 
         async def inspect(cluster: Key) -> None:
@@ -163,7 +182,9 @@ class Inspection:
         secrets = await self.secrets.look(named, ask=self._fails(cluster, status))
         if cluster in self._primaries:
             volume = await self._wal_volume(cluster, found, status)
-            self._report(Inspected(cluster, found, status, self._clock(), errors, volume, secrets))
+            plugin = self._plugins.seen(self._plugins_used.get(cluster, ""))
+            at = self._clock()
+            self._report(Inspected(cluster, found, status, at, errors, volume, secrets, plugin))
 
     async def _pods(self) -> Mapping[Key, list[Pod]] | NotKnown:
         remembered = self._refusals.remembered("pods")

@@ -23,9 +23,9 @@ class Refusals:
         at, why = self._refused[asked]
         return why if asyncio.get_running_loop().time() - at < self._lasting else None
 
-    def not_known(self, asked: str, fault: faults.Fault) -> NotKnown:
-        """Why it was not told; remembered if it was refused."""
-        why = NotKnown(str(fault))
+    def not_known(self, asked: str, fault: faults.Fault, said: str = "") -> NotKnown:
+        """Why it was not told, in ``said`` words if given; remembered if it was refused."""
+        why = NotKnown(said or str(fault))
         if isinstance(fault, faults.Forbidden):
             self._refused[asked] = (asyncio.get_running_loop().time(), why)
         return why

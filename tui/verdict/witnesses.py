@@ -11,8 +11,10 @@ from tui.barman.continuity import Continuity
 from tui.barman.seals import Seal
 from tui.cnpg.backup import Backup
 from tui.cnpg.cluster import Cluster
+from tui.cnpg.happening import Happening
 from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import Key
+from tui.cnpg.plugin_service import PluginPod, PluginService
 from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
 from tui.cnpg.secret import Secret
@@ -60,6 +62,19 @@ class Film:
 
 
 @dataclass(frozen=True, slots=True)
+class PluginSeen:
+    """What is seen of a plugin beside the operator."""
+
+    service: PluginService | None
+    """By which the operator finds it; None: there is none with the plugin's name."""
+    everywhere: bool
+    """Whether the Service was looked for in all namespaces."""
+    pods: tuple[PluginPod, ...] | NotKnown
+    events: tuple[Happening, ...] | NotKnown
+    """About the Service, newest last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Witnesses:
     """Everything said about one cluster."""
 
@@ -78,6 +93,8 @@ class Witnesses:
     secrets: Mapping[str, Secret | NotKnown] = field(default_factory=dict)
     """By name, the Secrets of the ObjectStore that were read: where something fails, or to look into
     the bucket."""
+    plugin: PluginSeen | NotKnown = NOT_ASKED
+    """Seen in the operator's namespace, as far as the user may look there."""
     queue_before: tuple[InstanceStatus, ...] = ()
     """What the same primary said in the last hour, oldest first."""
     unheard_since: datetime | None = None

@@ -30,13 +30,15 @@ from tests.verdict.triage.made_up import (
     said_by_barman,
     witnesses,
 )
-from tui.cnpg import secret
+from tui.cnpg import plugin_service, secret
+from tui.cnpg.happening import Happening
 from tui.cnpg.manifest import Key
+from tui.cnpg.plugin_service import PluginPod
 from tui.cnpg.store import CHECKSUM_VARIABLES
 from tui.verdict.fix import ChangeSchedule, DeleteBackup, SetChecksums, SetOptions, SwitchOn
 from tui.verdict.level import Level
 from tui.verdict.triage.rung import State
-from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown, Witnesses
+from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown, PluginSeen, Witnesses
 
 UNSAID = {**PLUGIN, "isWALArchiver": False}
 IN_TREE = {"barmanObjectStore": {"destinationPath": "s3://acme-pg/prod"}}
@@ -601,3 +603,76 @@ def test_other_keys_that_open_the_bucket_prove_nothing_about_the_secret() -> Non
     assert secret_rung(landing) == (State.HOLDS, "Secret r2-creds: WAL is written with its keys")
     own = witnesses(film=replace(film(), identity="secret r2-creds"))
     assert secret_rung(own) == (State.HOLDS, "Secret r2-creds: its keys open the bucket")
+
+
+# -- the plugin beside the operator -------------------------------------------------------------------
+
+SERVICE = plugin_service.read_service(
+    {
+        "metadata": {
+            "name": "barman-cloud",
+            "namespace": "cnpg-system",
+            "labels": {"cnpg.io/pluginName": PLUGIN["name"]},
+            "annotations": dict.fromkeys(
+                ("cnpg.io/pluginClientSecret", "cnpg.io/pluginPort", "cnpg.io/pluginServerSecret"),
+                "x",
+            ),
+        },
+        "spec": {"selector": {"app": "barman-cloud"}},
+    }
+)
+READY = PluginSeen(SERVICE, True, (PluginPod("barman-cloud-1", True, ""),), ())
+DOWN = replace(READY, pods=(PluginPod("barman-cloud-1", False, "ImagePullBackOff"),))
+NO_SECRET = Happening("Warning", "ServerSecretNotFound", "secrets not found", "operator", NOW, 1)
+IGNORED = a_backup("new", "", created=ago(minutes=6))
+
+BESIDE = [
+    (
+        PluginSeen(None, True, (), ()),
+        "plugin-no-service",
+        "no Service in any namespace has the label",
+    ),
+    (
+        replace(READY, service=replace(SERVICE, lacks=("cnpg.io/pluginPort",))),
+        "plugin-no-service",
+        "cnpg-system/barman-cloud lacks the annotations cnpg.io/pluginPort",
+    ),
+    (DOWN, "plugin-not-ready", "barman-cloud-1: ImagePullBackOff"),
+    (replace(READY, events=(NO_SECRET,)), "plugin-not-registered", "ServerSecretNotFound"),
+]
+
+
+@pytest.mark.parametrize(("plugin", "code", "evidence"), BESIDE)
+def test_a_backup_that_is_not_taken_up_is_explained_by_the_plugin(
+    plugin: PluginSeen, code: str, evidence: str
+) -> None:
+    found = witnesses(backups=(a_backup(), IGNORED), plugin=plugin)
+    rung = broken(found)[0]
+    assert (rung.title, rung.code, rung.level) == ("plugin known", code, Level.DEGRADED)
+    assert evidence in rung.evidence
+
+
+@pytest.mark.parametrize("plugin", [each[0] for each in BESIDE])
+def test_where_nothing_points_to_the_plugin_it_raises_no_alarm(plugin: PluginSeen) -> None:
+    assert judged(witnesses(plugin=plugin)).level is Level.PROTECTED
+
+
+def test_a_plugin_that_is_ready_leaves_the_operator_to_be_looked_at() -> None:
+    rung = broken(witnesses(backups=(a_backup(), IGNORED), plugin=READY))[0]
+    assert rung.code == "not-taken-up"
+    assert rung.evidence.endswith("; Service cnpg-system/barman-cloud, 1 of 1 Pods ready")
+
+
+def test_the_rung_says_that_the_plugin_may_not_be_seen_and_relies_on_the_operator() -> None:
+    hidden = witnesses(plugin=NotKnown("services list in cnpg-system is forbidden"))
+    rung = judged(hidden).ladder[0]
+    assert rung.state is State.HOLDS
+    assert rung.evidence == (
+        "barman-cloud.cloudnative-pg.io, phase Cluster in healthy state, 1 Backup taken up; "
+        "the plugin's Service was not seen: services list in cnpg-system is forbidden"
+    )
+
+
+def test_no_service_in_one_namespace_proves_nothing() -> None:
+    elsewhere = witnesses(backups=(a_backup(), IGNORED), plugin=PluginSeen(None, False, (), ()))
+    assert first(elsewhere) == "not-taken-up"

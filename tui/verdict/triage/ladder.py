@@ -40,7 +40,12 @@ class Step:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("plugin", "plugin known", plugin.known, (plugin.not_taken_up,)),
+    Step(
+        "plugin",
+        "plugin known",
+        plugin.known,
+        (plugin.no_service, plugin.not_ready, plugin.not_trusted, plugin.not_taken_up),
+    ),
     Step(
         "archiver",
         "archiver configured",

@@ -1,0 +1,146 @@
+"""Looks at the plugin beside the operator: often while something points there, else now and then.
+
+The operator's namespace is found by the Service's label. Few users may list Services anywhere: then
+``cnpg-system`` is tried, and what may not be seen there is not known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Protocol
+
+from tui import faults
+from tui.cnpg import happening, plugin_service
+from tui.cnpg.happening import Happening
+from tui.cnpg.manifest import EVENTS, PODS, SERVICES, Kind, Manifest, Odd
+from tui.cnpg.plugin_service import PLUGIN_LABEL, PluginPod, PluginService
+from tui.live.feeds import Page
+from tui.live.refusals import Refusals
+from tui.verdict.witnesses import NOT_ASKED, NotKnown, PluginSeen
+
+OPERATOR_NAMESPACE = "cnpg-system"
+"""Where the operator's manifests put it; Helm users choose."""
+
+RARELY = 600.0
+"""Seconds between two looks while nothing points to the plugin."""
+
+_ANSWER = 10.0
+
+
+class Source(Protocol):
+    """The port; ``wire.kube.Kube`` fits it. Everything raises ``faults.Fault``."""
+
+    def list(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        silence: float,
+    ) -> AsyncGenerator[Page, None]: ...
+
+
+class Plugins:
+    """What was last seen, by the plugin's name."""
+
+    def __init__(self, source: Source, refusals: Refusals) -> None:
+        self._source = source
+        self._refusals = refusals
+        self._seen: dict[str, PluginSeen | NotKnown] = {}
+        self._at = float("-inf")
+
+    def forget(self) -> None:
+        """The user asked: look again."""
+        self._at = float("-inf")
+
+    async def look(self, names: frozenset[str], doubted: frozenset[str]) -> None:
+        """Look at these plugins, if it is time; at the ``doubted`` ones it always is."""
+        now = asyncio.get_running_loop().time()
+        due = now - self._at >= RARELY or not names <= self._seen.keys()
+        if not names or not (due or doubted):
+            return
+        self._at = now if due else self._at
+        services = await self._services()
+        for name in names if due else doubted:
+            if isinstance(services, NotKnown):
+                self._seen[name] = services
+            else:
+                everywhere, found = services
+                mine = sorted(
+                    (each for each in found if each.plugin == name), key=lambda one: one.key
+                )
+                self._seen[name] = await self._behind(mine[0] if mine else None, everywhere)
+
+    def seen(self, name: str) -> PluginSeen | NotKnown:
+        """What is known of a plugin."""
+        return self._seen.get(name, NOT_ASKED)
+
+    async def _services(self) -> tuple[bool, list[PluginService]] | NotKnown:
+        """The plugins' Services, and whether all namespaces were searched."""
+        why = NOT_ASKED
+        for namespace in (None, OPERATOR_NAMESPACE):
+            told = await self._list(SERVICES, namespace, label_selector=PLUGIN_LABEL)
+            if not isinstance(told, NotKnown):
+                try:
+                    found = [plugin_service.read_service(item) for item in told]
+                except Odd as odd:
+                    return NotKnown(f"a Service cannot be read: {odd}")
+                return namespace is None, found
+            why = told
+        return why
+
+    async def _behind(self, service: PluginService | None, everywhere: bool) -> PluginSeen:
+        if service is None:
+            return PluginSeen(None, everywhere, (), ())
+        return PluginSeen(
+            service, everywhere, await self._pods(service), await self._events(service)
+        )
+
+    async def _pods(self, service: PluginService) -> tuple[PluginPod, ...] | NotKnown:
+        if not service.selector:
+            return NotKnown(f"Service {service.key} chooses no Pods")
+        told = await self._list(PODS, service.key.namespace, label_selector=service.chosen_by)
+        if isinstance(told, NotKnown):
+            return told
+        try:
+            return tuple(plugin_service.read_pod(item) for item in told)
+        except Odd as odd:
+            return NotKnown(f"a Pod cannot be read: {odd}")
+
+    async def _events(self, service: PluginService) -> tuple[Happening, ...] | NotKnown:
+        about = f"involvedObject.kind=Service,involvedObject.name={service.key.name}"
+        told = await self._list(EVENTS, service.key.namespace, field_selector=about)
+        return told if isinstance(told, NotKnown) else happening.listed(told)
+
+    async def _list(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+    ) -> list[Manifest] | NotKnown:
+        where = f"in {namespace}" if namespace else "in all namespaces"
+        asked = f"{kind} {where}"
+        if (refused := self._refusals.remembered(asked)) is not None:
+            return refused
+        found: list[Manifest] = []
+        try:
+            pages = self._source.list(
+                kind,
+                namespace,
+                label_selector=label_selector,
+                field_selector=field_selector,
+                silence=_ANSWER,
+            )
+            async with aclosing(pages):
+                async for page in pages:
+                    found += page.items
+        except faults.Forbidden as fault:
+            return self._refusals.not_known(asked, fault, f"{kind} list {where} is forbidden")
+        except faults.Fault as fault:
+            return NotKnown(str(fault))
+        return found
