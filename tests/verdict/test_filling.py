@@ -9,6 +9,7 @@ import pytest
 
 from tests.verdict.test_two_witnesses import NOW, instance
 from tests.verdict.triage import made_up
+from tui.cnpg import cluster
 from tui.cnpg.instance import InstanceStatus, Passed
 from tui.cnpg.wal_volume import WalVolume
 from tui.verdict import filling, health
@@ -100,3 +101,47 @@ def test_a_disk_that_is_full_soon_is_a_finding(used: int, level: Level) -> None:
 def test_a_disk_with_room_for_days_is_none() -> None:
     seen = replace(made_up.witnesses(), instance=failing(64), wal_volume=WalVolume(GIB, 1000 * GIB))
     assert "disk-fills" not in [finding.code for finding in health.judge(seen, NOW).findings]
+
+
+def asking_for(**volumes: str) -> cluster.Cluster:
+    return made_up.a_cluster(spec={name: {"size": size} for name, size in volumes.items()})
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            asking_for(walStorage="10Gi", storage="50Gi"),
+            "the volume has 10.0 GiB (spec.walStorage), full in less than 9 h",
+        ),
+        (
+            asking_for(storage="50Gi"),
+            "the volume has 50.0 GiB (spec.storage, shared with PGDATA), full in less than 2 days",
+        ),
+    ],
+)
+def test_where_nobody_tells_the_room_the_cluster_says_what_it_asked_for(
+    asked: cluster.Cluster, said: str
+) -> None:
+    unknown = WalVolume(3 * GIB, None)
+    seen = replace(made_up.witnesses(cluster=asked), instance=failing(64), wal_volume=unknown)
+    found = filling.of(seen)
+    assert found is not None
+    assert found.full_in is None, "that is no estimate"
+    assert found.said().endswith(said)
+
+
+def test_a_disk_that_is_full_in_hours_stands_in_the_headline() -> None:
+    seen = made_up.failing(instance=failing(64), wal_volume=WalVolume(8 * GIB, 10 * GIB))
+    found = health.judge(seen, NOW)
+    assert found.headline == "pg_wal full in about 2 h; no WAL landed for 130m"
+    rung = next(rung for rung in found.ladder if rung.code == "disk-fills")
+    assert (rung.title, rung.headline) == ("WAL leaves", "pg_wal full in about 2 h")
+
+
+def test_metrics_that_may_not_be_read_are_said_beside_the_backlog() -> None:
+    refused = NotKnown("metrics of pg-1: forbidden")
+    found = health.judge(made_up.failing(instance=failing(64), wal_volume=refused), NOW)
+    said = [item.text for item in found.evidence if item.source == "disk"]
+    assert said[-1] == "its room is not known: metrics of pg-1: forbidden"
+    assert said[0].startswith("1.0 GiB of WAL wait")

@@ -24,6 +24,9 @@ HEALTHY_PHASE = "Cluster in healthy state"
 
 _SPAN = re.compile(r"\s*(\d{1,12}(?:\.\d{0,9})?)\s*(ms|s|min|h|d)?\s*")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_QUANTITY = re.compile(r"(\d{1,18}(?:\.\d{1,9})?(?:[eE]\d{1,2})?)([KMGTPE]i|[kMGTPE])?")
+_BYTES = {"": 1} | {f"{unit}i": 1024**power for power, unit in enumerate("KMGTPE", 1)}
+_BYTES |= {unit: 1000**power for power, unit in enumerate("kMGTPE", 1)}
 _LONGEST = (1 << 30) - 1
 """Seconds PostgreSQL takes for ``archive_timeout``, at most."""
 
@@ -89,6 +92,10 @@ class Cluster:
     skips_wal_archiving: bool
     source_stores: tuple[str, ...]
     """ObjectStores that it recovers from or follows as a replica: its sidecars know them too."""
+    wal_storage: int | None
+    """Bytes asked for in ``spec.walStorage``; None: pg_wal has no volume of its own."""
+    storage: int | None
+    """Bytes asked for in ``spec.storage``, the volume of PGDATA."""
     archive_timeout: timedelta | None
     """After so long a segment is switched that holds anything at all; None: it is turned off."""
 
@@ -191,8 +198,16 @@ def read(source: Manifest) -> Cluster:
         fenced=_fenced(notes.get("cnpg.io/fencedInstances", "")),
         skips_wal_archiving=notes.get("cnpg.io/skipWalArchiving") == "enabled",
         source_stores=_source_stores(spec),
+        wal_storage=_size(spec, "walStorage"),
+        storage=_size(spec, "storage"),
         archive_timeout=_archive_timeout(spec),
     )
+
+
+def _size(spec: Manifest, volume: str) -> int | None:
+    """A quantity of bytes, ``50Gi`` or ``5e10``; what is odd is not known (the volume claim may say)."""
+    found = _QUANTITY.fullmatch(str(manifest.get(spec, volume, "size") or ""))
+    return int(float(found[1]) * _BYTES[found[2] or ""]) if found else None
 
 
 def _archive_timeout(spec: Manifest) -> timedelta | None:

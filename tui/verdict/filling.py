@@ -17,6 +17,11 @@ from tui.verdict.witnesses import Film, NotKnown, Witnesses
 SEGMENT = 16 * 1024**2
 """Bytes of a WAL segment, where no base backup says otherwise."""
 
+SOON = timedelta(hours=24)
+"""A volume that is full within a day is worth an alarm."""
+VERY_SOON = timedelta(hours=4)
+"""PostgreSQL stops before anybody who is woken up has much time left."""
+
 ENOUGH = timedelta(minutes=3)
 """The queue must have been watched for so long before its growth says anything."""
 
@@ -30,6 +35,10 @@ class Filling:
     """Bytes that come on top, 0 where the queue does not grow."""
     free: int | None
     """Bytes left for WAL, None where not known."""
+    limit: int | None = None
+    """Bytes the Cluster asks for, where nothing tells how many are left."""
+    of_its_own: bool = True
+    """Whether that volume holds WAL alone, not PGDATA too."""
 
     @property
     def full_in(self) -> timedelta | None:
@@ -37,6 +46,13 @@ class Filling:
         if self.free is None or self.per_second <= 0:
             return None
         return timedelta(seconds=self.free / self.per_second)
+
+    @property
+    def full_at_the_latest_in(self) -> timedelta | None:
+        """When a volume of the ``limit`` is full of the backlog alone: no estimate, a bound."""
+        if self.limit is None or self.per_second <= 0:
+            return None
+        return timedelta(seconds=max(self.limit - self.backlog, 0) / self.per_second)
 
     def said(self) -> str:
         """``2.5 GiB wait, 1.1 GiB more an hour, pg_wal full in about 5 h``."""
@@ -47,6 +63,11 @@ class Filling:
             parts.append(f"pg_wal full in about {about(self.full_in)}")
         elif self.free is not None:
             parts.append(f"{words.size(self.free)} free for WAL")
+        elif self.limit is not None:
+            whose = "walStorage" if self.of_its_own else "storage, shared with PGDATA"
+            parts.append(f"the volume has {words.size(self.limit)} (spec.{whose})")
+            if self.full_at_the_latest_in is not None:
+                parts.append(f"full in less than {about(self.full_at_the_latest_in)}")
         return ", ".join(parts)
 
 
@@ -57,7 +78,14 @@ def of(seen: Witnesses) -> Filling | None:
         return None
     size = _segment_size(seen)
     free = None if isinstance(seen.wal_volume, NotKnown) else seen.wal_volume.free
-    return Filling(now.waiting * size, _growth(now, seen.queue_before) * size, free)
+    cluster, own = seen.cluster, seen.cluster.wal_storage is not None
+    return Filling(
+        backlog=now.waiting * size,
+        per_second=_growth(now, seen.queue_before) * size,
+        free=free,
+        limit=(cluster.wal_storage if own else cluster.storage) if free is None else None,
+        of_its_own=own,
+    )
 
 
 def about(span: timedelta) -> str:

@@ -15,7 +15,7 @@ from tui import words
 from tui.barman import wal
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.manifest import BARMAN_PLUGIN
-from tui.verdict import archiving, evidence, exits
+from tui.verdict import archiving, evidence, exits, filling
 from tui.verdict.archiving import SETTLED
 from tui.verdict.evidence import Evidence
 from tui.verdict.fix import SwitchOn
@@ -184,6 +184,10 @@ def _archiving(seen: Witnesses, now: datetime) -> Finding | None:
     if window is not None:
         lost, until = words.age(window.behind(now)), words.moment(window.until, now)
         headline = f"WAL has not reached the bucket since {until} ({lost})"
+        fills = filling.of(seen)
+        if fills is not None and fills.full_in is not None and fills.full_in < filling.VERY_SOON:
+            full = filling.about(fills.full_in)
+            headline = f"pg_wal full in about {full}; no WAL landed for {lost}"
     else:
         headline = f"the operator says WAL archiving fails{since}"
     word = "failing" if window else "operator says failing"

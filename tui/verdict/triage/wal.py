@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from tui import words
 from tui.cnpg.location import Location
-from tui.verdict import filling
+from tui.verdict import evidence, filling
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
@@ -14,11 +12,6 @@ from tui.verdict.witnesses import NotKnown
 
 MISSING_DISK_SPACE = 4
 """Exit code of the postgres container that found no room for two segments (CNPG)."""
-
-SOON_FULL = timedelta(hours=24)
-"""A volume that is full within a day is worth an alarm."""
-VERY_SOON_FULL = timedelta(hours=4)
-"""PostgreSQL stops before anybody who is woken up has much time left."""
 
 
 @rule("F31")
@@ -46,11 +39,11 @@ def disk_full(case: Case) -> Trouble | None:
 def disk_fills(case: Case) -> Trouble | None:
     """What waits to be archived stays in pg_wal until there is no room."""
     fills = filling.of(case.seen)
-    if fills is None or fills.full_in is None or fills.full_in > SOON_FULL:
+    if fills is None or fills.full_in is None or fills.full_in > filling.SOON:
         return None
     return Trouble(
         "disk-fills",
-        Level.FAILING if fills.full_in < VERY_SOON_FULL else Level.DEGRADED,
+        Level.FAILING if fills.full_in < filling.VERY_SOON else Level.DEGRADED,
         "WAL disk fills",
         f"pg_wal full in about {filling.about(fills.full_in)}",
         fills.said(),
@@ -138,10 +131,12 @@ def leaves(case: Case) -> str | NotKnown:
         said = f"ContinuousArchiving {condition.status}" if condition else "no condition"
         return NotKnown(f"{said}; the instance was not asked{': ' + why if why else ''}")
     last = instance.last_archived
-    return (
+    said = (
         f"{words.counted(instance.waiting, 'file')} waiting, last archived "
         f"{last.name if last else '-'}"
     )
+    fills = filling.of(case.seen) if instance.waiting >= evidence.MANY else None
+    return f"{said}; {fills.said()}" if fills else said
 
 
 def lands(case: Case) -> str | NotKnown:
