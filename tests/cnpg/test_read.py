@@ -196,8 +196,15 @@ def test_archive_timeout_is_read_as_postgres_reads_it(
 
 @pytest.mark.parametrize(
     ("size", "bytes_"),
-    [("50Gi", 50 * 1024**3), ("1.5G", 1_500_000_000), ("5e10", 5 * 10**10), ("1000", 1000)]
-    + [("many", None), ("", None), (None, None)],
+    [
+        ("50Gi", 50 * 1024**3),
+        ("1.5G", 1_500_000_000),
+        ("5e10", 5 * 10**10),
+        ("1000", 1000),
+        ("many", None),
+        ("", None),
+        (None, None),
+    ],
 )
 def test_the_size_of_a_volume_is_read_as_kubernetes_reads_it(size: Any, bytes_: int | None) -> None:
     found = cluster_with(walStorage={"size": size})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from tests.panes.conftest import Open
@@ -16,6 +19,13 @@ from tests.panes.objects import (
     condition,
     started,
 )
+from tests.verdict.test_two_witnesses import NOW, film
+from tests.verdict.triage.made_up import witnesses
+from tui.cnpg.manifest import Key
+from tui.live.estate import Estate
+from tui.panes.clusters import ClustersPane
+from tui.verdict import health
+from tui.verdict.witnesses import NotKnown
 
 EXIT_4 = (
     "rpc error: code = Unknown desc = unexpected failure invoking barman-cloud-wal-archive: "
@@ -168,3 +178,22 @@ async def test_what_stops_a_backup_is_said_before_anybody_asks(
 ) -> None:
     async with stage(a_cluster("pg", annotations=annotations)) as screen:
         await screen.until(sentence)
+
+
+def test_sorted_by_behind_the_cluster_that_would_lose_most_comes_first() -> None:
+    found = {
+        "current": witnesses(),
+        "late": witnesses(film=film(newest=NOW - timedelta(minutes=13))),
+        "lost": witnesses(film=film(with_base=False)),
+        "unseen": witnesses(film=NotKnown("secrets get is forbidden")),
+    }
+    estate = Estate()
+    pane = ClustersPane(estate, lambda: NOW, with_namespace=False, pane_id="clusters")
+    column = [each.title for each in pane.columns].index("BEHIND")
+    subjects = []
+    for name, seen in found.items():
+        subject = replace(seen.cluster, key=Key("prod", name))
+        estate.verdicts[subject.key] = health.judge(seen, NOW)
+        subjects.append(subject)
+    subjects.sort(key=lambda one: pane.sort_value(one, column))
+    assert [one.key.name for one in subjects] == ["lost", "late", "current", "unseen"]

@@ -253,3 +253,13 @@ def test_a_segment_is_not_missed_before_everything_has_been_looked_at() -> None:
     missing = instance(archived=99, at=NOW - timedelta(minutes=5))
     assert codes(verdict(film(), missing)) == ["does-not-land"]
     assert codes(verdict(film(whole=None), missing)) == ["looking"]
+
+
+def test_what_is_at_risk_grows_with_the_clock_and_nothing_need_be_said() -> None:
+    found = verdict(film(newest=NOW - timedelta(seconds=161)), instance(archived=66))
+    line = next(item for item in found.evidence if item.source == "at risk")
+    assert line.said(NOW) == "2m41s of changes, 7 segments, if the primary vanished now"
+    later = line.said(NOW + timedelta(minutes=1))
+    assert later == "3m41s of changes, 7 segments, if the primary vanished now"
+    rung = next(rung for rung in found.ladder if rung.code == "window")
+    assert rung.evidence.endswith("; 2m41s of changes, 7 segments at risk")

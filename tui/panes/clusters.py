@@ -97,14 +97,16 @@ class ClustersPane(TablePane):
         self._detail()
 
     def sort_value(self, subject: Subject, column: int) -> tuple[float, str]:
-        """Times sort as times, the longest ago last and after it what is not known."""
+        """Times sort as times; BEHIND begins with who would lose most."""
         verdict = self.estate.verdicts.get(subject.key)
         when: datetime | None = None
         match self.columns[column].title:
             case "VERDICT" if verdict:
                 return float(verdict.level), verdict.word
-            case "RESTORABLE TO" | "BEHIND" if verdict:
+            case "RESTORABLE TO" if verdict:
                 when = verdict.window.until if verdict.window else None
+            case "BEHIND" if verdict:
+                return _loss(verdict, self.clock()), ""
             case "LAST BASE" if verdict:
                 when = verdict.last_good
             case _:
@@ -141,7 +143,7 @@ class ClustersPane(TablePane):
         elif isinstance(subject, Unreadable):
             panel.update(f"{subject.key.name} cannot be read: {subject.why}")
         elif verdict := self.estate.verdicts.get(subject.key):
-            panel.update(details(subject.key, verdict, panel.content_size.width))
+            panel.update(details(subject.key, verdict, self.clock(), panel.content_size.width))
 
     @on(LiveTable.Highlighted)
     def _moved(self, event: LiveTable.Highlighted[Key]) -> None:
@@ -177,6 +179,13 @@ def _until(verdict: Verdict, now: datetime) -> tuple[Cell, Cell]:
     return words.moment(window.until, now), words.minutes(window.behind(now))
 
 
+def _loss(verdict: Verdict, now: datetime) -> float:
+    """Less is worse: all is lost where nothing can be restored, and what is not known comes last."""
+    if verdict.window is not None:
+        return -verdict.window.behind(now).total_seconds()
+    return float("-inf") if _until(verdict, now)[0] == "-" else float("inf")
+
+
 def _archiving(cluster: Cluster, now: datetime) -> Cell:
     """``working 3d2h`` or ``failing 2h43m``, by the operator's word; ``-`` where it has none."""
     condition = cluster.archiving
@@ -186,7 +195,7 @@ def _archiving(cluster: Cluster, now: datetime) -> Cell:
     return f"{word} {words.ago(condition.since, now)}"
 
 
-def details(key: Key, verdict: Verdict, width: int) -> Content:
+def details(key: Key, verdict: Verdict, now: datetime, width: int) -> Content:
     """Headline, the next step, and the evidence with its source, in ``width`` cells."""
 
     def line(label: Content, text: str) -> Content:
@@ -195,7 +204,9 @@ def details(key: Key, verdict: Verdict, width: int) -> Content:
     headline = Content.assemble(
         (key.name, "bold"), "  ", themes.graded(verdict.level, verdict.headline)
     )
-    evidence = [line(themes.quiet(f"  {item.source:<10}"), item.text) for item in verdict.evidence]
+    evidence = [
+        line(themes.quiet(f"  {item.source:<10}"), item.said(now)) for item in verdict.evidence
+    ]
     advice = (
         [line(Content.styled("  now       ", "bold"), verdict.advice)] if verdict.advice else []
     )

@@ -28,6 +28,7 @@ from tui.verdict.fix import Fix
 from tui.verdict.health import Level, Verdict
 from tui.verdict.triage.rung import Rung, State
 from tui.widgets.live_table import Cell, Column, LiveTable
+from tui.widgets.said import Said
 
 RungKey = tuple[str, str]
 """Title and code: the same rung may break twice over."""
@@ -63,7 +64,7 @@ class TriageScreen(Guarded, Screen[None]):
             Column("WHAT WAS SEEN", flexible=True, min_width=20),
         )
         self.table = _Ladder(columns, self._cells, empty="Not judged yet.")
-        self.detail_lines = Static(classes="detail", markup=False)
+        self.detail_lines = Said(classes="detail")
         self.with_evidence = False
         self._rungs: dict[RungKey, Rung] = {}
         self._placed_at: RungKey | None = None
@@ -110,7 +111,9 @@ class TriageScreen(Guarded, Screen[None]):
             self.redraw()
 
     def tick(self) -> None:
-        """A second went by; the ladder itself says no ages."""
+        """A second went by; the ladder itself says no ages, but what is at risk grows."""
+        if self.with_evidence:
+            self._explain()
 
     def redraw(self) -> None:
         """Put the present ladder on screen."""
@@ -148,13 +151,16 @@ class TriageScreen(Guarded, Screen[None]):
 
     def _detail(self) -> None:
         self.refresh_bindings()
+        self._explain()
+
+    def _explain(self) -> None:
         verdict, key = self.verdict, self.table.cursor_key
         rung = self._rungs.get(key) if key else None
         width = self.detail_lines.content_size.width
         if verdict is None or rung is None:
             self.detail_lines.update("")
         elif self.with_evidence:
-            self.detail_lines.update(details(self.key, verdict, width))
+            self.detail_lines.update(details(self.key, verdict, self.clock(), width))
         else:
             self.detail_lines.update(explained(rung, width))
 

@@ -20,12 +20,34 @@ MANY = 8
 
 
 @dataclass(frozen=True, slots=True)
+class AtRisk:
+    """What would be lost if the primary vanished now: it grows while nobody says anything."""
+
+    window: Window
+    segments: int | None
+    """None where the instance was not heard."""
+
+    def said(self, now: datetime) -> str:
+        """``3m41s of changes, 7 segments``."""
+        told = f"{words.age(self.window.behind(now))} of changes"
+        return (
+            told if self.segments is None else f"{told}, {words.counted(self.segments, 'segment')}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a witness said, and when it was said (None: not dated)."""
 
     source: str
     text: str
     at: datetime | None = None
+    clock: AtRisk | None = None
+    """What makes the text another one as time passes."""
+
+    def said(self, now: datetime) -> str:
+        """The text as it reads now."""
+        return self.text if self.clock is None else _at_risk_said(self.clock, now)
 
 
 def of(seen: Witnesses, now: datetime) -> tuple[Evidence, ...]:
@@ -114,16 +136,25 @@ def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
         yield Evidence("bucket", f"seen {words.ago(film.at, now)} ago; now: {film.trouble}")
 
 
-def _at_risk(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
-    """What would be lost if the primary vanished now."""
+def at_risk(seen: Witnesses) -> AtRisk | None:
+    """What would be lost if the primary vanished; None where nothing can be restored anyway."""
     if not isinstance(seen.film, Film) or not isinstance(seen.film.window, Window):
-        return
+        return None
     window = seen.film.window
-    said = f"{words.age(window.behind(now))} of changes"
     stored = None if isinstance(seen.instance, NotKnown) else wal.parse(seen.instance.current_wal)
-    if stored is not None and isinstance(stored.file, wal.Segment):
-        said += f", {words.counted(window.segments_behind(stored.file), 'segment')}"
-    yield Evidence("at risk", f"{said}, if the primary vanished now", window.until)
+    if stored is None or not isinstance(stored.file, wal.Segment):
+        return AtRisk(window, None)
+    return AtRisk(window, window.segments_behind(stored.file))
+
+
+def _at_risk(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
+    clock = at_risk(seen)
+    if clock is not None:
+        yield Evidence("at risk", _at_risk_said(clock, now), clock.window.until, clock)
+
+
+def _at_risk_said(clock: AtRisk, now: datetime) -> str:
+    return f"{clock.said(now)}, if the primary vanished now"
 
 
 def _film_said(film: Film) -> str:

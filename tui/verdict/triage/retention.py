@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from tui import words
 from tui.barman import retention
 from tui.barman.continuity import Usable
+from tui.verdict import evidence
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
@@ -106,4 +107,6 @@ def reaches(case: Case) -> str | NotKnown:
     if film is None or not isinstance(film.window, Window):
         return NotKnown("nothing is known to be restorable")
     since, until = (words.moment(when, case.now) for when in (film.window.since, film.window.until))
-    return f"restorable from {since} to {until}"
+    lost = evidence.at_risk(case.seen)
+    at_risk = f"; {lost.said(case.now)} at risk" if lost else ""
+    return f"restorable from {since} to {until}{at_risk}"
