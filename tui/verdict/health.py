@@ -181,15 +181,16 @@ def _archiving(seen: Witnesses, now: datetime) -> Finding | None:
             "the condition moves only with the next segment: SELECT pg_switch_wal(), then look again",
         )
     window = _window(seen)
+    lost = words.age(window.behind(now)) if window else ""
     if window is not None:
-        lost, until = words.age(window.behind(now)), words.moment(window.until, now)
+        until = words.moment(window.until, now)
         headline = f"WAL has not reached the bucket since {until} ({lost})"
-        fills = filling.of(seen)
-        if fills is not None and fills.full_in is not None and fills.full_in < filling.VERY_SOON:
-            full = filling.about(fills.full_in)
-            headline = f"pg_wal full in about {full}; no WAL landed for {lost}"
     else:
         headline = f"the operator says WAL archiving fails{since}"
+    fills = filling.of(seen)
+    if fills is not None and fills.full_in is not None and fills.full_in < filling.VERY_SOON:
+        why = f"no WAL landed for {lost}" if lost else "archiving fails"
+        headline = f"pg_wal full in about {filling.about(fills.full_in)}; {why}"
     word = "failing" if window else "operator says failing"
     return Finding(
         "archiving-fails", Level.FAILING, word, headline, _advice(seen.cluster, condition.message)

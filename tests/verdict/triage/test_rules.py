@@ -78,6 +78,20 @@ def test_the_operator_that_cannot_use_the_plugin(phase: str, reason: str, code: 
     assert first(witnesses(cluster=stuck)) == code
 
 
+def test_a_plugin_that_is_down_is_not_why_wal_does_not_land() -> None:
+    stuck = a_cluster(
+        archiving("False", EXIT.format(4)),
+        phase=OTHER_PHASE.format("error while interacting with plugins"),
+    )
+    late = film(newest=NOW - timedelta(hours=2, minutes=10))
+    lines = said_by_barman("(AccessDenied)")
+    found = judged(witnesses(cluster=stuck, film=late, sidecar_errors=lines)).findings
+    assert [(one.code, one.level) for one in found if one.code != "archiving-fails"] == [
+        ("access-denied", Level.FAILING),
+        ("plugin-down", Level.DEGRADED),
+    ]
+
+
 CONDITIONS = [
     (EXIT.format(1), "not-empty"),
     (EXIT.format(2), "endpoint-unreachable"),

@@ -238,8 +238,10 @@ def _trouble(case: Case, said: Said, known: Known) -> Trouble:
 def _level(case: Case, said: Said, known: Known) -> Level:
     """Our own look proves nothing about the sidecar's while WAL is archived: other keys, other network.
 
-    But the Secret is the same for both.
+    But the Secret is the same for both. And the operator's plugin does not carry WAL: the sidecar does.
     """
+    if known.step == "plugin":
+        return Level.DEGRADED
     if said.source != "bucket" or case.fails:
         return case.grave
     return Level.DEGRADED if known.step == "secret" else Level.UNKNOWN
