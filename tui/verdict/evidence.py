@@ -98,6 +98,8 @@ def _operator(cluster: Cluster, now: datetime) -> Evidence:
 def _instance(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
     if isinstance(seen.pods, NotKnown) and seen.pods.why:
         yield Evidence("pods", f"not known: {seen.pods.why}")
+    if isinstance(seen.sidecar_errors, NotKnown) and seen.sidecar_errors.why:
+        yield Evidence("sidecar", f"its log was not read: {seen.sidecar_errors.why}")
     status = seen.instance
     if isinstance(status, NotKnown):
         if status.why:

@@ -690,3 +690,35 @@ def test_the_rung_says_that_the_plugin_may_not_be_seen_and_relies_on_the_operato
 def test_no_service_in_one_namespace_proves_nothing() -> None:
     elsewhere = witnesses(backups=(a_backup(), IGNORED), plugin=PluginSeen(None, False, (), ()))
     assert first(elsewhere) == "not-taken-up"
+
+
+# -- a witness that could not be heard ----------------------------------------------------------------
+
+WHY = NotKnown("cannot be told: forbidden, for this test")
+UNHEARD = [
+    "store",
+    "backups",
+    "schedules",
+    "film",
+    "instance",
+    "pods",
+    "sidecar_errors",
+    "wal_volume",
+    "secrets",
+    "plugin",
+]
+
+
+@pytest.mark.parametrize("witness", UNHEARD)
+def test_a_witness_that_could_not_be_heard_says_why_on_a_rung_or_in_the_evidence(
+    witness: str,
+) -> None:
+    missing = {"r2-creds": WHY} if witness == "secrets" else WHY
+    spoilt: dict[str, Any] = {"instance": instance(waiting=64), witness: missing}
+    found = judged(replace(failing(), **spoilt))
+    said = [rung.evidence for rung in found.ladder] + [item.text for item in found.evidence]
+    assert any(WHY.why in text for text in said), said
+
+
+def test_green_is_never_said_without_the_bucket() -> None:
+    assert judged(witnesses(film=WHY)).level is not Level.PROTECTED

@@ -107,7 +107,8 @@ def readable(case: Case) -> str | NotKnown:
     if found := list(_read(case)):
         return f"{said}: {_listed({each.key for each, _ in found})} are there and clean"
     if film is not None:
-        return NotKnown(f"{said} was not read; the bucket was opened with {film.identity}")
+        with_what = film.identity or "other keys"
+        return NotKnown(f"{said} was not read; the bucket was opened with {with_what}")
     why = case.seen.film.why if isinstance(case.seen.film, NotKnown) else ""
     return NotKnown(f"{said}: {why or 'not read yet'}")
 
