@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,14 @@ def test_an_in_tree_store_has_its_own_server_name() -> None:
     in_tree = {"destinationPath": "s3://acme", "serverName": "legacy"}
     found = located(location.of(a_cluster(backup={"barmanObjectStore": in_tree}), None))
     assert (found.place, found.server) == (Place("", "acme", ""), "legacy")
+
+
+def test_the_retention_policy_is_the_stores_or_the_in_tree_one() -> None:
+    kept = replace(a_store(), retention_policy="30d")
+    in_tree = {"barmanObjectStore": {"destinationPath": "s3://acme"}, "retentionPolicy": "4w"}
+    assert located(location.of(plugged(), kept)).retention_policy == "30d"
+    assert located(location.of(a_cluster(backup=in_tree), None)).retention_policy == "4w"
+    assert located(location.of(plugged(), a_store())).retention_policy == ""
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from tests.panes.conftest import Open
+from tests.panes.objects import PLUGIN, a_cluster, a_store
 from tests.panes.stage import Stage, opened
+from tests.wire.stores import Wire
 from tui import connect, demo
 from tui.app import CnpgTui
 from tui.sandbox.apiserver import ApiServer
@@ -17,92 +22,161 @@ SIZE = (110, 30)
 
 
 @pytest.fixture(scope="module")
-def kubeconfig() -> Iterator[str]:
-    """A sandbox process with the scenario torn-film; its kubeconfig."""
+def sandbox() -> Iterator[dict[str, str]]:
+    """A sandbox process with the scenario torn-film; what it exports."""
     with subprocess.Popen(
         demo.command("torn-film", 1.0),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    ) as sandbox:
-        assert sandbox.stdout is not None
+    ) as process:
+        assert process.stdout is not None
         lines = []
         # "loaded" follows "ready" when the bucket holds its whole past.
-        while (line := sandbox.stdout.readline()) and line.strip() != "loaded":
+        while (line := process.stdout.readline()) and line.strip() != "loaded":
             lines.append(line)
-        yield demo.exported(lines)["KUBECONFIG"]
-        sandbox.terminate()
+        yield demo.exported(lines)
+        process.terminate()
 
 
 @pytest.fixture
-async def stage(
-    kubeconfig: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def torn(
+    sandbox: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Stage]:
     """The app on that sandbox, the bucket pane in front, with a data folder of its own."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    flags = connect.Flags(kubeconfig=kubeconfig, all_namespaces=True, remember=False)
+    flags = connect.Flags(kubeconfig=sandbox["KUBECONFIG"], all_namespaces=True, remember=False)
     app = CnpgTui(flags)
-    async with opened(app, ApiServer(), size=SIZE, notifications=False) as stage:
-        await stage.press("4")
-        await stage.until("3 holes, 6 segments lost")
-        yield stage
+    async with opened(app, ApiServer(), size=SIZE, notifications=False) as screen:
+        await screen.press("4")
+        await screen.until("3 holes, 6 segments lost")
+        yield screen
 
 
-async def test_a_torn_server_is_told_from_whole_ones(stage: Stage) -> None:
-    assert "o whole" in stage.row(" pg-auth ")
-    assert "x 3 holes, 6 segments lost" in stage.row(" pg-orders ")
-    assert stage.row("s3://acme-pg").strip().startswith(">")
+async def test_a_torn_server_is_told_from_whole_ones(torn: Stage) -> None:
+    assert "o whole" in torn.row(" pg-auth ")
+    assert "x 3 holes, 6 segments lost" in torn.row(" pg-orders ")
+    assert torn.row("s3://acme-pg").strip().startswith(">")
 
 
-async def test_a_server_shows_how_it_grows_and_what_that_comes_to(stage: Stage) -> None:
-    await stage.press("j")
-    await stage.until("24 h", "7 d", "30 d", "segments/h now", "/day", "/month on R2")
+async def test_a_server_shows_how_it_grows_and_what_that_comes_to(torn: Stage) -> None:
+    await torn.press("j")
+    await torn.until("bytes", "segments", "MiB/h", "an hour; usual", "WAL compressed")
+    await torn.until("archive_timeout of pg 5m", "/month), ", "retention 30d counted")
 
 
-async def test_the_place_says_whose_keys_were_used_but_not_the_keys(stage: Stage) -> None:
-    await stage.press("g")
-    await stage.until("read with the keys of secret", "versioning:")
+async def test_the_chart_shows_a_day_a_week_or_a_month(torn: Stage) -> None:
+    await torn.press("j")
+    for span, each in (("24 h", "MiB/h, "), ("7 d", "MiB in 6 h, "), ("30 d", "MiB/day, ")):
+        await torn.until(f" {span} ", each)
+        await torn.press("z")
+    await torn.until(" 24 h ", "z: 7 d")
 
 
-async def test_wal_says_how_fresh_it_is_and_which_folders_are_taken_on_trust(stage: Stage) -> None:
-    await stage.press("j", "enter")
-    await stage.until("wals/")
-    await stage.press("j", "j")
-    await stage.until("archive_timeout of pg 5m", "gzip", "full folders listed")
-    await stage.press("L")
-    await stage.until("on trust, listed")
+async def test_the_place_says_whose_keys_were_used_but_not_the_keys(torn: Stage) -> None:
+    await torn.press("g")
+    await torn.until(
+        "read with the keys of secret", "no incomplete upload; versioning never enabled"
+    )
+    await torn.until("no lifecycle rule")
 
 
-async def test_a_filter_keeps_the_lines_above_what_it_finds(stage: Stage) -> None:
-    await stage.press("slash", *"pg-auth")
-    await stage.until("/pg-auth", "pg-auth", "s3://acme-pg/prod")
-    assert "pg-orders" not in stage.text
+async def test_wal_says_how_fresh_it_is_and_which_folders_are_taken_on_trust(torn: Stage) -> None:
+    await torn.press("j", "enter")
+    await torn.until("wals/")
+    await torn.press("j", "j")
+    await torn.until("archive_timeout of pg 5m", "gzip", "full folders listed")
+    await torn.press("L")
+    await torn.until("on trust, listed")
 
 
-async def test_a_filter_narrows_and_escape_widens(stage: Stage) -> None:
-    await stage.press("slash", *"torn-nothing")
-    await stage.until("/torn-nothing")
-    assert "pg-auth" not in stage.text
-    await stage.press("escape")
-    await stage.until("pg-auth")
+async def test_a_filter_keeps_the_lines_above_what_it_finds(torn: Stage) -> None:
+    await torn.press("slash", *"pg-auth")
+    await torn.until("/pg-auth", "pg-auth", "s3://acme-pg/prod")
+    assert "pg-orders" not in torn.text
 
 
-async def test_base_backups_are_joined_with_the_backups_that_made_them(stage: Stage) -> None:
-    await stage.press("j", "enter")
-    await stage.until("base/")
-    await stage.press("j", "enter")
-    await stage.until("DONE, usable, Backup pg-daily-")
-    await stage.press("j", "enter")
-    await stage.until("begin_wal", "end_time", "backup.info")
-    await stage.press("escape")
-    await stage.until("Bucket")
+async def test_a_filter_narrows_and_escape_widens(torn: Stage) -> None:
+    await torn.press("slash", *"torn-nothing")
+    await torn.until("/torn-nothing")
+    assert "pg-auth" not in torn.text
+    await torn.until("Nothing matches /torn-nothing. esc shows all.")
+    await torn.press("escape")
+    await torn.until("pg-auth")
 
 
-async def test_a_hole_is_jumped_to_named_and_acknowledged(stage: Stage) -> None:
-    await stage.press("right_square_bracket")
-    await stage.until("timeline 2", "can be reached")
-    await stage.press("A")
-    await stage.until("is lost for good and shall not alarm any more. Why?")
-    await stage.press(*"dropped", "enter")
-    await stage.until("lost, acknowledged", "2 holes")
+async def test_the_order_goes_by_a_column_and_turns_around(torn: Stage) -> None:
+    names = ("pg", "pg-auth", "pg-orders")
+    assert torn.column(*names) == list(names)
+    await torn.press("S")
+    await torn.until("WHAT↓")
+    assert torn.column(*names) == ["pg-orders", "pg-auth", "pg"]
+    await torn.press("S", "s")
+    await torn.until("STATE↑")
+    assert torn.column(*names)[0] == "pg-orders"
+    await torn.press("s")
+    await torn.until("SIZE↓")
+    assert torn.column(*names)[0] == "pg-orders"
+    await torn.press("S")
+    await torn.until("SIZE↑")
+    assert torn.column(*names)[-1] == "pg-orders"
+
+
+async def test_base_backups_are_joined_with_the_backups_that_made_them(torn: Stage) -> None:
+    await torn.press("j", "enter")
+    await torn.until("base/")
+    await torn.press("j", "enter")
+    await torn.until("DONE, usable, Backup pg-daily-")
+    await torn.press("j", "enter")
+    await torn.until("begin_wal", "end_time", "backup.info")
+    await torn.press("escape")
+    await torn.until("Bucket")
+
+
+async def test_a_hole_is_jumped_to_named_and_acknowledged(torn: Stage) -> None:
+    await torn.press("right_square_bracket")
+    await torn.until("timeline 2", "can be reached")
+    await torn.press("A")
+    await torn.until("is lost for good and shall not alarm any more. Why?")
+    await torn.press(*"dropped", "enter")
+    await torn.until("lost, acknowledged", "2 holes")
+
+
+async def test_a_hole_that_is_filtered_away_is_not_denied(torn: Stage) -> None:
+    await torn.press("slash")
+    await torn.press(*"pg-auth", "enter", "right_square_bracket")
+    assert torn.toasts == ["No hole in what matches /pg-auth; esc shows all"]
+    await torn.press("escape", "right_square_bracket")
+    await torn.until("can be reached")
+
+
+async def test_a_look_is_stopped_by_x_says_so_and_goes_on_when_asked(
+    sandbox: dict[str, str], server: ApiServer, stage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, sandbox[name])
+    port = urlsplit(sandbox["AWS_ENDPOINT_URL_S3"]).port
+    assert port is not None
+    async with Wire(port, delay=0.3) as wire:
+        store = a_store("slow-store", "pg-orders")
+        store["spec"]["configuration"]["endpointURL"] = wire.url
+        plugin = {
+            "name": PLUGIN,
+            "isWALArchiver": True,
+            "parameters": {"barmanObjectName": "slow-store"},
+        }
+        cluster = a_cluster("pg-orders", spec={"instances": 1, "plugins": [plugin]})
+        async with stage(store, cluster, size=SIZE, flags={"remember": False}) as screen:
+            await screen.press("4")
+            await screen.until(re.compile(r"looking: [1-9]\d* objects"))
+            await screen.press("x")
+            await screen.until("the look was stopped; r looks again")
+            asked = len(wire.requests)
+            await screen.press("j", "x")
+            assert "No look is under way" in screen.toasts
+            assert len(wire.requests) == asked
+            wire.delay = 0
+            await screen.press("r")
+            await screen.until("looked", "lost")
+            assert "stopped" not in screen.text

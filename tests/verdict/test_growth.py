@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from tests.barman.archive import Archive
 from tui.verdict import growth
-from tui.verdict.growth import DAY, HOUR, R2, Bucket, Growth, Rate
+from tui.verdict.growth import DAY, HOUR, R2, SPANS, Bucket, Growth, Rate, Span
 
 NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
 SIZE = 16 << 20
@@ -131,21 +131,22 @@ def test_retention_without_two_base_backups_deletes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "count", "first", "last"),
+    ("span", "first", "last"),
     [
-        (HOUR, 24, NOW.replace(day=21, hour=15, minute=0), NOW.replace(minute=0)),
-        (6 * HOUR, 28, NOW.replace(day=15, hour=18, minute=0), NOW.replace(hour=12, minute=0)),
-        (DAY, 30, NOW.replace(month=10, day=24, hour=0, minute=0), NOW.replace(hour=0, minute=0)),
+        (SPANS[0], NOW.replace(day=21, hour=15, minute=0), NOW.replace(minute=0)),
+        (SPANS[1], NOW.replace(day=15, hour=18, minute=0), NOW.replace(hour=12, minute=0)),
+        (SPANS[2], NOW.replace(month=10, day=24, hour=0, minute=0), NOW.replace(hour=0, minute=0)),
     ],
+    ids=[span.name for span in SPANS],
 )
 def test_a_chart_has_a_bar_for_every_step_up_to_now(
-    width: timedelta, count: int, first: datetime, last: datetime
+    span: Span, first: datetime, last: datetime
 ) -> None:
     found = of(steady(40))
-    bars = growth.series(found.hours, NOW, width, count)
-    assert len(bars) == count
+    bars = growth.series(found.hours, NOW, span)
+    assert len(bars) == span.count
     assert (bars[0].since, bars[-1].since) == (first, last)
-    full = width // HOUR * 12
+    full = span.width // HOUR * 12
     assert {bar.segments for bar in bars[:-1]} == {full}
     assert bars[-1].segments < full
     assert {bar.size for bar in bars[:-1]} == {full * 1_000_000}
@@ -153,8 +154,8 @@ def test_a_chart_has_a_bar_for_every_step_up_to_now(
 
 def test_a_chart_of_a_young_archive_begins_with_empty_bars() -> None:
     archive = Archive()
-    archive.put(archive.key(1, 1), 800, NOW - 10 * 60 * timedelta(seconds=1))
-    bars = growth.series(of(archive).hours, NOW, HOUR, 3)
+    archive.put(archive.key(1, 1), 800, NOW - HOUR / 6)
+    bars = growth.series(of(archive).hours, NOW, Span("3 h", HOUR, 3))
     assert bars[:2] == (
         Bucket(NOW.replace(hour=12, minute=0), 0, 0),
         Bucket(NOW.replace(hour=13, minute=0), 0, 0),

@@ -208,7 +208,7 @@ class Wire(Listener):
     def __init__(self, port: int, delay: float = 0.0) -> None:
         super().__init__()
         self._to = port
-        self._delay = delay
+        self.delay = delay
         self.requests: list[str] = []
         """``GET /backups?list-type=2``: method and target of each."""
 
@@ -232,7 +232,7 @@ class Wire(Listener):
             line = chunk.partition(b"\r\n")[0].decode()
             if line.endswith("HTTP/1.1"):
                 self.requests.append(line.removesuffix(" HTTP/1.1"))
-                await asyncio.sleep(self._delay)
+                await asyncio.sleep(self.delay)
             writer.write(chunk)
             await writer.drain()
         writer.close()

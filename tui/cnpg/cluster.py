@@ -82,6 +82,8 @@ class Cluster:
     """Names in ``status.pluginStatus``. Not a sign of health: an outage does not take them away."""
     in_tree_store: Configuration | None
     """``spec.backup.barmanObjectStore``, deprecated: CloudNativePG 1.31.0 removes it."""
+    in_tree_retention: str
+    """``spec.backup.retentionPolicy``, which counts for the in-tree store alone."""
     volume_snapshots: bool
     backup_target: str
     conditions: tuple[Condition, ...]
@@ -190,6 +192,7 @@ def read(source: Manifest) -> Cluster:
             manifest.text(item, "name") for item in manifest.items(status, "pluginStatus")
         ),
         in_tree_store=None if in_tree is None else configuration(in_tree),
+        in_tree_retention=manifest.text(spec, "backup", "retentionPolicy"),
         volume_snapshots=manifest.get(spec, "backup", "volumeSnapshot") is not None,
         backup_target=manifest.text(spec, "backup", "target"),
         conditions=tuple(_condition(item) for item in manifest.items(status, "conditions")),

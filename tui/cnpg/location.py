@@ -43,6 +43,8 @@ class Location:
     server: str
     namespace: str
     configuration: Configuration
+    retention_policy: str | None = None
+    """``30d``, ``4w``, ``2m``; ``""``: nothing is ever deleted; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +56,28 @@ class NoLocation:
 
 def of(cluster: Cluster, store: ObjectStore | None) -> Location | NoLocation:
     """The location of a cluster's archive; ``store`` is the ObjectStore its plugin names, if known."""
-    config = _configuration(cluster, store)
-    if isinstance(config, NoLocation):
-        return config
+    found = _configuration(cluster, store)
+    if isinstance(found, NoLocation):
+        return found
+    config, retention = found
     place = place_of(config.destination_path, config.endpoint_url)
     if isinstance(place, NoLocation):
         return place
-    return Location(place, cluster.server_name, cluster.key.namespace, config)
+    return Location(place, cluster.server_name, cluster.key.namespace, config, retention)
 
 
-def _configuration(cluster: Cluster, store: ObjectStore | None) -> Configuration | NoLocation:
+def _configuration(
+    cluster: Cluster, store: ObjectStore | None
+) -> tuple[Configuration, str] | NoLocation:
+    """The store's configuration and its retention policy."""
     if cluster.backup_plugin is not None:
         if cluster.store is None:
             return NoLocation("the plugin has no parameter barmanObjectName")
         if store is None:
             return NoLocation(f"ObjectStore {cluster.store} is not there or may not be read")
-        return store.configuration
+        return store.configuration, store.retention_policy
     if cluster.in_tree_store is not None:
-        return cluster.in_tree_store
+        return cluster.in_tree_store, cluster.in_tree_retention
     return NoLocation("no plugin and no in-tree store is configured")
 
 

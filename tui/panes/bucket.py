@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import ClassVar
 
 from textual import on
@@ -10,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui import themes, words
-from tui.barman.info import Info
-from tui.live.changes import CannotLook
+from tui.barman.info import Info, Unreadable
+from tui.live.changes import CannotLook, Looking
 from tui.live.estate import Delta, Estate
-from tui.panes import bucket_words, shelf
+from tui.panes import bucket_words, growth_words, shelf
 from tui.panes.intents import (
     AcknowledgeWanted,
     BaseWanted,
@@ -23,14 +22,19 @@ from tui.panes.intents import (
 )
 from tui.panes.outline import Line, LineKey
 from tui.panes.pane import Clock, Pane
-from tui.verdict import growth
+from tui.verdict.growth import SPANS
 from tui.verdict.witnesses import Film, NotKnown
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.live_table import Cell, Column, LiveTable
 from tui.widgets.said import Said
 
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
+_SORTED = {
+    shelf.Order.NAME: (0, False),
+    shelf.Order.STATE: (4, False),
+    shelf.Order.SIZE: (2, True),
+    shelf.Order.NEWEST: (3, False),
+}
+"""Which column an order goes by, and whether it descends."""
 
 
 class _Outline(LiveTable[LineKey]):
@@ -44,11 +48,11 @@ class BucketPane(Pane):
 
     TITLE = "Bucket"
     COLUMNS = (
-        Column("WHAT", flexible=True, min_width=44),
+        Column("WHAT", flexible=True, min_width=32),
         Column("COUNT", max_width=14, align="right", rank=1),
         Column("SIZE", max_width=11, align="right"),
         Column("NEWEST", max_width=8, align="right"),
-        Column("STATE", max_width=40),
+        Column("STATE", min_width=26, max_width=40),
     )
     EMPTY = "No cluster here archives to a store that can be looked into."
 
@@ -60,6 +64,8 @@ class BucketPane(Pane):
         Binding("A", "acknowledge", "acknowledge loss", show=False, id="bucket.acknowledge"),
         Binding("slash", "filter", "filter", key_display="/", id="bucket.filter"),
         Binding("s", "sort", "sort by name, state, size, newest", show=False, id="bucket.sort"),
+        Binding("S", "reverse", "reverse the order", show=False, id="bucket.reverse"),
+        Binding("z", "zoom", "growth: 24 h, 7 d, 30 d", show=False, id="bucket.zoom"),
         Binding("escape", "back", "clear the filter", show=False, id="bucket.back"),
         Binding("c", "copy", "copy s3:// URL", id="bucket.copy"),
         Binding("C", "copy_key", "copy key", show=False, id="bucket.copy_key"),
@@ -77,6 +83,8 @@ class BucketPane(Pane):
         self.filter_line = FilterLine()
         self.narrowed_to = ""
         self.order = shelf.Order.NAME
+        self.backwards = False
+        self.span = SPANS[0]
         self.opened: set[LineKey] = set()
         self.closed: set[LineKey] = set()
         self.lines: dict[LineKey, Line] = {}
@@ -116,8 +124,10 @@ class BucketPane(Pane):
         now = self.clock()
         opened = (self.opened | shelf.default_open(self.estate)) - self.closed
         before = self.lines
-        found = shelf.lines(self.estate, opened, now, self.order)
+        found = shelf.lines(self.estate, opened, now, self.order, backwards=self.backwards)
         self.lines = {line.key: line for line in self._narrowed(list(found))}
+        nothing = f"Nothing matches /{self.narrowed_to}. esc shows all."
+        self.table.empty = nothing if self.narrowed_to else self.EMPTY
         self.table.set_keys(self.lines)
         self.table.refresh_keys([key for key in self.lines if before.get(key) != self.lines[key]])
         self._title()
@@ -149,10 +159,8 @@ class BucketPane(Pane):
             for place, state in self.estate.archives.sweeps.items()
             if isinstance(state, CannotLook)
         ]
-        sorted_by = "" if self.order is shelf.Order.NAME else f"by {self.order}"
-        narrowed = f"/{self.narrowed_to}" if self.narrowed_to else ""
-        parts = (self.TITLE, sorted_by, narrowed)
-        self.title_line.update("  ".join(part for part in parts if part))
+        narrowed = f"  /{self.narrowed_to}" if self.narrowed_to else ""
+        self.title_line.update(f"{self.TITLE}{narrowed}")
         self.state_line.update("\n".join(said))
         self.state_line.display = bool(said)
 
@@ -183,10 +191,7 @@ class BucketPane(Pane):
         now = self.clock()
         film = self.estate.archives.film(line.place, line.server) if line.server else NotKnown("")
         if line.key[0] == "server" and isinstance(film, Film):
-            size = film.continuity.segment_size
-            return "\n".join(
-                bucket_words.of_growth(growth.of(film.server, now=now, segment_size=size), now)
-            )
+            return "\n".join(growth_words.of(self.estate, line.place, film, self.span, now))
         if line.is_hole and isinstance(film, Film):
             return bucket_words.of_hole(line, film, now)
         if line.key[0] == "place":
@@ -197,7 +202,10 @@ class BucketPane(Pane):
             return "\n".join(bucket_words.of_wals(self.estate, line.place, film, now))
         if line.kind == "base":
             return "\n".join(bucket_words.of_base(self.estate, line, now))
-        return "\n".join(part for part in (line.url, line.about, line.state) if part)
+        held = [line.count, words.size(line.size) if line.size is not None else ""]
+        newest = f"newest {words.moment(line.newest, now)}" if line.newest else ""
+        facts = ", ".join(part for part in (*held, newest) if part)
+        return "\n".join(part for part in (line.url, line.about, facts, line.state) if part)
 
     @on(FilterLine.Narrowed)
     def _narrow(self, event: FilterLine.Narrowed) -> None:
@@ -234,8 +242,13 @@ class BucketPane(Pane):
         id_ = line.key[-1]
         fold = self.estate.archives.folds.get(line.place)
         info = fold.infos.get(line.server, {}).get(id_) if fold else None
-        if isinstance(info, Info):
-            self.post_message(BaseWanted(line.url, info))
+        match info:
+            case Info():
+                self.post_message(BaseWanted(line.url, info))
+            case Unreadable():
+                self.notify(f"backup.info cannot be read: {info.why}", markup=False)
+            case _:
+                self.notify("backup.info is not there, or has not been read yet")
 
     def _toggle(self, key: LineKey) -> None:
         if self._is_open(key):
@@ -257,7 +270,9 @@ class BucketPane(Pane):
         keys = list(self.lines)
         holes = [at for at, key in enumerate(keys) if self.lines[key].is_hole]
         if not holes or self.table.cursor_key is None:
-            self.notify("No hole in any server that was looked into")
+            narrowed = f"No hole in what matches /{self.narrowed_to}; esc shows all"
+            everywhere = "No hole in any server that was looked into"
+            self.notify(narrowed if self.narrowed_to else everywhere, markup=False)
             return
         at = keys.index(self.table.cursor_key)
         ahead = [hole for hole in holes if (hole - at) * step > 0]
@@ -275,7 +290,24 @@ class BucketPane(Pane):
     def action_sort(self) -> None:
         orders = list(shelf.Order)
         self.order = orders[(orders.index(self.order) + 1) % len(orders)]
+        self._sort()
+
+    def action_reverse(self) -> None:
+        self.backwards = not self.backwards
+        self._sort()
+
+    def _sort(self) -> None:
+        column, descending = _SORTED[self.order]
+        plain = self.order is shelf.Order.NAME and not self.backwards
+        self.table.sort = None if plain else (column, descending is not self.backwards)
         self.redraw()
+
+    def action_zoom(self) -> None:
+        """Let the chart show the next span."""
+        self.span = SPANS[(SPANS.index(self.span) + 1) % len(SPANS)]
+        if self.current is None or self.current.kind != "server":
+            self.notify(f"Growth over {self.span.name}: go to a server name to see it")
+        self._detail()
 
     def action_copy(self) -> None:
         """Copy by OSC 52: the terminal does it, also over SSH."""
@@ -303,4 +335,8 @@ class BucketPane(Pane):
         self.post_message(LookRequested(deep=True))
 
     def action_stop(self) -> None:
-        self.post_message(LookStopped())
+        looking = (isinstance(each, Looking) for each in self.estate.archives.sweeps.values())
+        if any(looking):
+            self.post_message(LookStopped())
+        else:
+            self.notify("No look is under way")

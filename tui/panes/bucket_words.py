@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tui import words
 from tui.barman import retention
@@ -11,19 +11,13 @@ from tui.barman.info import Info
 from tui.barman.retention import Plan
 from tui.barman.s3 import Rule, Untold
 from tui.cnpg.location import Location, Place
-from tui.cnpg.manifest import OBJECT_STORES
-from tui.cnpg.store import ObjectStore
 from tui.live.changes import Described, Looked
 from tui.live.estate import Estate
-from tui.panes import shelf
+from tui.panes import growth_words, shelf
 from tui.panes.outline import Line
 from tui.verdict import growth
-from tui.verdict.growth import R2, Growth
+from tui.verdict.growth import R2
 from tui.verdict.witnesses import Film
-from tui.widgets import growth_line
-
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
 
 
 def of_place(estate: Estate, place: Place, now: datetime) -> Iterator[str]:
@@ -49,9 +43,12 @@ def of_place(estate: Estate, place: Place, now: datetime) -> Iterator[str]:
 
 
 def _described(described: Described, now: datetime) -> Iterator[str]:
+    nothing = []
     if isinstance(described.uploads, Untold):
         yield f"incomplete uploads: not known ({described.uploads.why})"
-    elif described.uploads.found:
+    elif not described.uploads.found:
+        nothing.append("no incomplete upload")
+    else:
         oldest = min(upload.initiated for upload in described.uploads.found)
         count = words.counted(len(described.uploads.found), "incomplete upload")
         yield f"{count}, the oldest begun {words.ago(oldest, now)} ago"
@@ -59,10 +56,16 @@ def _described(described: Described, now: datetime) -> Iterator[str]:
         yield "Cloudflare R2 has no versioning and no object tags: what is deleted is gone"
     elif isinstance(described.versioning, Untold):
         yield f"versioning: not known ({described.versioning.why})"
+    elif described.versioning:
+        yield f"versioning: {described.versioning}"
     else:
-        yield f"versioning: {described.versioning or 'never enabled'}"
+        nothing.append("versioning never enabled: what is deleted is gone")
     if isinstance(described.rules, Untold):
         yield f"lifecycle rules: not known ({described.rules.why})"
+    elif not described.rules:
+        nothing.append("no lifecycle rule")
+    if nothing:
+        yield "; ".join(nothing)
     for rule in () if isinstance(described.rules, Untold) else described.rules:
         yield _rule(rule)
 
@@ -79,10 +82,11 @@ def _rule(rule: Rule) -> str:
 
 
 def of_bases(estate: Estate, place: Place, film: Film, now: datetime) -> Iterator[str]:
-    """What the retention policy of the server's ObjectStore keeps, and what goes when."""
+    """What retention keeps, and what goes when."""
     plans = list(_plans(estate, place, film, now))
     if not plans:
-        yield "no retentionPolicy on the ObjectStore: nothing is ever deleted"
+        grown = growth.of(film.server, now=now, segment_size=film.continuity.segment_size)
+        yield growth_words.retention_of(estate, place, film, grown).why
     for plan in plans:
         going = ", ".join(entry.base for entry in plan.going) or "nothing"
         yield f"{plan.policy}: the next run deletes {going}"
@@ -100,31 +104,18 @@ def _plans(estate: Estate, place: Place, film: Film, now: datetime) -> Iterator[
     if fold is None:
         return
     infos = fold.infos.get(film.server.name, {})
-    for key, where in sorted(estate.locations.items()):
-        cluster = estate.cluster(key)
-        if cluster is None or cluster.store is None or not isinstance(where, Location):
-            continue
-        if (where.place, where.server) != (place, film.server.name):
-            continue
-        store = estate.tables[OBJECT_STORES].get(cluster.store)
-        policy = retention.parse(store.retention_policy) if isinstance(store, ObjectStore) else None
-        if policy is not None:
+    for key in estate.users(place, film.server.name):
+        where = estate.locations[key]
+        told = where.retention_policy if isinstance(where, Location) else None
+        if policy := retention.parse(told or ""):
             yield retention.plan(policy, film.server.bases, infos, now)
 
 
 def of_wals(estate: Estate, place: Place, film: Film, now: datetime) -> Iterator[str]:
     """How fresh the WAL is, how it is stored, and which folders are taken on trust."""
-    server, last = film.server, film.server.last_archived
-    if last is not None:
-        said = f"newest {last.segment}, {words.ago(last.at, now)} ago"
-        limits = [
-            f"archive_timeout of {key.name} {words.age(cluster.archive_timeout)}"
-            for key in estate.users(place, server.name)
-            if (cluster := estate.cluster(key)) is not None and cluster.archive_timeout
-        ]
-        yield "; ".join([said, *limits])
+    yield f"newest {growth_words.newest(estate, place, film, now)}"
     stored: dict[str, int] = {}
-    for folder in server.directories.values():
+    for folder in film.server.directories.values():
         for compression, (segments, _) in folder.compressions.items():
             stored[compression] = stored.get(compression, 0) + segments
     if stored:
@@ -151,46 +142,6 @@ def of_base(estate: Estate, line: Line, now: datetime) -> Iterator[str]:
     yield line.state
 
 
-def of_growth(grown: Growth, now: datetime) -> list[str]:
-    """Growth in a few lines: 24 hours, 7 and 30 days, the rate, and what it comes to."""
-    hours = growth.series(grown.hours, now, HOUR, 24)
-    week = growth.series(grown.hours, now, 6 * HOUR, 28)
-    days = growth.series(grown.hours, now, DAY, 30)
-    day_line = growth_line.bars([bar.size for bar in days])
-    rate = f"{words.size(round(grown.now_per_hour.size))}/h now"
-    if grown.usual_per_hour is not None:
-        rate += f", {words.size(round(grown.usual_per_hour.size))} usual"
-    lines = [
-        f"24 h  {growth_line.bars([bar.size for bar in hours])}  {rate}",
-        f" 7 d  {growth_line.bars([bar.size for bar in week])}  {_segments(grown)}",
-        f"30 d  {day_line}  {_per_day(grown)}",
-    ]
-    ahead = [
-        f"{words.size(round(size))} in {count} days (${R2.month(size):.2f}/month on R2)"
-        for count in (7, 30)
-        if (size := growth.forecast(grown, now, count, None)) is not None
-    ]
-    if ahead:
-        lines.append("without retention  " + ", ".join(ahead))
-    if grown.compression_ratio is not None:
-        lines.append(f"WAL compressed {grown.compression_ratio:.1f} to 1")
-    return lines
-
-
-def _segments(grown: Growth) -> str:
-    said = f"{grown.now_per_hour.segments:.0f} segments/h now"
-    if grown.usual_per_hour is not None:
-        said += f", {grown.usual_per_hour.segments:.0f} usual"
-    return said
-
-
-def _per_day(grown: Growth) -> str:
-    if grown.per_day is None:
-        return "too young to say"
-    trend = f", {grown.trend:+.0%} on the week before" if grown.trend is not None else ""
-    return f"+{words.size(round(grown.per_day))}/day{trend}"
-
-
 def of_hole(line: Line, film: Film, now: datetime) -> str:
     """How much is missing and which moments cannot be reached."""
     for piece in film.continuity.pieces:
@@ -199,5 +150,5 @@ def of_hole(line: Line, film: Film, now: datetime) -> str:
             since, until = words.moment(piece.since, now), words.moment(piece.until, now)
             count = words.counted(piece.count, "segment")
             gap = f"no moment from {since} to {until} can be reached"
-            return f"{line.name}\n{count} {piece.word.value}: {gap}"
-    return f"{line.name}: {line.state}"
+            return f"{line.about}\n{count} {piece.word.value}: {gap}"
+    return f"{line.about}\n{line.count}: {line.state}"

@@ -36,7 +36,12 @@ class Order(StrEnum):
 
 
 def lines(
-    estate: Estate, opened: Set[LineKey], now: datetime, order: Order = Order.NAME
+    estate: Estate,
+    opened: Set[LineKey],
+    now: datetime,
+    order: Order = Order.NAME,
+    *,
+    backwards: bool = False,
 ) -> Iterator[Line]:
     """All lines that are to be seen, in order."""
     for place in sorted(_places(estate)):
@@ -47,8 +52,9 @@ def lines(
             continue
         view = View(estate, fold, opened, now)
         parts = [list(_server(view, name)) for name in sorted(fold.catalog.servers)]
-        for part in sorted(parts, key=lambda part: _rank(part[0], order)):
-            yield from _sorted_below(part, order)
+        parts.sort(key=lambda part: _rank(part[0], order))
+        for part in reversed(parts) if backwards else parts:
+            yield from _sorted_below(part, order, backwards=backwards)
 
 
 def _rank(line: Line, order: Order) -> float:
@@ -63,10 +69,11 @@ def _rank(line: Line, order: Order) -> float:
             return 0.0
 
 
-def _sorted_below(part: list[Line], order: Order) -> Iterator[Line]:
+def _sorted_below(part: list[Line], order: Order, *, backwards: bool) -> Iterator[Line]:
     """A server's lines, its base backups by the order asked for; WAL has but one order."""
-    bases = [at for at, line in enumerate(part) if line.kind == "base"]
-    ranked = iter(sorted((part[at] for at in bases), key=lambda line: _rank(line, order)))
+    bases = [line for line in part if line.kind == "base"]
+    bases.sort(key=lambda line: _rank(line, order))
+    ranked = iter(reversed(bases) if backwards else bases)
     for line in part:
         yield next(ranked) if line.kind == "base" else line
 
@@ -194,9 +201,11 @@ def _film_state(server: Server, film: Film | None) -> tuple[str, Level | None]:
         missing = sum(piece.count for piece in alarms)
         where = words.counted(len(alarms), "hole")
         return f"{where}, {words.counted(missing, 'segment')} lost", Level.FAILING
-    if not film.continuity.usable and server.bases_listed:
-        return "no usable base backup", Level.FAILING
     word = film.continuity.word
+    if not film.continuity.usable and word is not Word.UNSEEN:
+        if not server.bases_listed:
+            return "base backups not listed yet", Level.UNKNOWN
+        return "no usable base backup", Level.FAILING
     if word is Word.FOUND:
         return "whole", Level.PROTECTED
     return word.value, Level.UNKNOWN if word is Word.UNSEEN else Level.DEGRADED

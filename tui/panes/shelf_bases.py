@@ -45,7 +45,7 @@ def lines(view: View, server: Server, film: Film) -> Iterator[Line]:
         size=server.base_size,
         newest=max(ends, default=None),
         state=state,
-        level=_level(usable=usable, absent=len(absent), listed=server.bases_listed),
+        level=_level(film, absent=len(absent)),
         url=f"{view.place}/{server.name}/base/",
     )
     if key not in view.opened:
@@ -58,9 +58,10 @@ def lines(view: View, server: Server, film: Film) -> Iterator[Line]:
     yield from uploads(view, f"{server.name}/base/", server.name)
 
 
-def _level(*, usable: int, absent: int, listed: bool) -> Level | None:
-    if listed and not usable:
-        return Level.FAILING
+def _level(film: Film, *, absent: int) -> Level | None:
+    if not film.continuity.usable:
+        unseen = any(each.usable is Usable.UNSEEN for each in film.continuity.reaches)
+        return Level.FAILING if film.continuity.bases_listed and not unseen else Level.UNKNOWN
     return Level.DEGRADED if absent else None
 
 
@@ -77,7 +78,10 @@ def _made_by(view: View, server: str) -> dict[str, str]:
 def _base(view: View, server: Server, film: Film, base: Base, backup: str | None) -> Line:
     info = view.fold.infos.get(server.name, {}).get(base.id)
     reach = next((each for each in film.continuity.reaches if each.base == base.id), None)
-    state, level = _state(base, reach, info)
+    standalone = base.id in view.fold.standalone.get(server.name, frozenset())
+    state, level = _state(base, reach, info, standalone=standalone)
+    if isinstance(info, Info) and info.status is Status.STARTED:
+        state, level = _begun(view, server.name, base, info, backup)
     owner = _owner(view, server.name, info, backup)
     if owner and backup is None and level is None:
         level = Level.UNKNOWN
@@ -106,15 +110,37 @@ def _owner(view: View, server: str, info: Info | Unreadable | None, backup: str 
     return "no Backup has this id" if view.backups_known else "Backups are not known"
 
 
+def _begun(
+    view: View, server: str, base: Base, info: Info, backup: str | None
+) -> tuple[str, Level]:
+    """What becomes of a base backup that has begun: one that was killed says STARTED for ever."""
+    begun = words.ago(info.begin_time or base.newest, view.now)
+    clusters = view.users(server)
+    if backup is not None or not clusters or not view.backups_known:
+        # A Backup that says completed has completed since the bucket was looked at.
+        return f"STARTED {begun} ago", Level.UNKNOWN
+    running = sorted(
+        backup.key.name
+        for cluster in clusters
+        for backup in view.estate.backups_of(cluster)
+        if backup.is_executing
+    )
+    if running:
+        return f"STARTED {begun} ago, Backup {running[-1]} runs", Level.UNKNOWN
+    return f"STARTED {begun} ago, no Backup runs: killed", Level.DEGRADED
+
+
 def _state(
-    base: Base, reach: Reach | None, info: Info | Unreadable | None
+    base: Base, reach: Reach | None, info: Info | Unreadable | None, *, standalone: bool
 ) -> tuple[str, Level | None]:
     if isinstance(info, Info):
         status = info.status.value
     else:
         status = "no backup.info" if base.info is None else "backup.info not read"
         status = "backup.info unreadable" if isinstance(info, Unreadable) else status
-    kept = "kept, " if base.keep else ""
+    kept = ""
+    if base.keep:
+        kept = "kept without later WAL, " if standalone else "kept, "
     if reach is None:
         return f"{status}, {kept}".rstrip(", "), Level.UNKNOWN
     why = f": {reach.why}" if reach.why else ""

@@ -108,11 +108,11 @@ def _stretches(view: View, server: Server, timeline: Timeline, film: Film) -> It
 
 
 def span(first: Segment, last: Segment) -> str:
-    """Two segments of one timeline; of the second only what differs: ``0000...4F .. 00000050``."""
-    if first == last:
-        return str(first)
-    shared = 16 if first.log == last.log else 8
-    return f"{first} .. {str(last)[shared:]}"
+    """Two segments of one timeline, fit for 80 columns: without the timeline, which stands above, and
+    of the second only what differs, in whole bytes: ``000000140000004F..50``."""
+    one, other = str(first)[8:], str(last)[8:]
+    shared = next((at for at in range(0, 16, 2) if one[at] + one[at + 1] != other[at : at + 2]), 16)
+    return f"{one}..{other[shared:]}" if other[shared:] else one
 
 
 def _lost(run: Run, film: Film) -> Loss | None:

@@ -47,6 +47,18 @@ R2 = Price(gb_month=0.015, class_a_million=4.50, class_b_million=0.36)
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """What one chart shows: ``count`` bars of ``width``, whole hours each, up to now."""
+
+    name: str
+    width: timedelta
+    count: int
+
+
+SPANS = (Span("24 h", HOUR, 24), Span("7 d", 6 * HOUR, 28), Span("30 d", DAY, 30))
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """What arrived from ``since`` on, in one bar of a chart."""
 
@@ -113,20 +125,18 @@ def of(server: Server, *, now: datetime, segment_size: int) -> Growth:
     )
 
 
-def series(
-    hours: Iterable[Hour], now: datetime, width: timedelta, count: int
-) -> tuple[Bucket, ...]:
-    """``count`` bars of ``width`` (whole hours) up to ``now``, each begun on a multiple of it, UTC."""
-    wide = width // HOUR
+def series(hours: Iterable[Hour], now: datetime, span: Span) -> tuple[Bucket, ...]:
+    """The bars of a chart, each begun on a multiple of their width, UTC."""
+    wide = span.width // HOUR
     last = _hour(now) // wide
-    bars = [[0, 0] for _ in range(count)]
+    bars = [[0, 0] for _ in range(span.count)]
     for hour, segments, size in hours:
-        at = hour // wide - last + count - 1
-        if 0 <= at < count:
+        at = hour // wide - last + span.count - 1
+        if 0 <= at < span.count:
             bars[at][0] += segments
             bars[at][1] += size
     return tuple(
-        Bucket(datetime.fromtimestamp((last - count + 1 + at) * wide * 3600, UTC), *bar)
+        Bucket(datetime.fromtimestamp((last - span.count + 1 + at) * wide * 3600, UTC), *bar)
         for at, bar in enumerate(bars)
     )
 
