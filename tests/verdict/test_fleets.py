@@ -220,6 +220,15 @@ def strangers(made: Made, chance: random.Random) -> Witnesses:
     return replace(seen, film=replace(seen.film, system_ids=frozenset({SYSTEM, "1"})))
 
 
+def out_of_reach(made: Made, chance: random.Random) -> Witnesses:
+    """A standby was promoted, and the history of its timeline never came."""
+    made.timeline += 1
+    made.archive.wal(made.timeline, range(made.last + 1, made.last + 21))
+    made.last += chance.choice([19, 20])
+    made.now += timedelta(minutes=20)
+    return witnesses(made)
+
+
 SPOILERS: tuple[Callable[[Made, random.Random], Witnesses], ...] = (
     torn,
     without_bases,
@@ -227,6 +236,7 @@ SPOILERS: tuple[Callable[[Made, random.Random], Witnesses], ...] = (
     not_looked,
     switched_off,
     strangers,
+    out_of_reach,
 )
 
 

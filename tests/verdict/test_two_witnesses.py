@@ -49,9 +49,11 @@ def film(
     missing: tuple[int, ...] = (),
     newest: datetime = NOW - timedelta(seconds=38),
     with_base: bool = True,
+    promoted: bool = False,
     **more: Any,
 ) -> Film:
-    """An archive of segments 1..last, the newest at ``newest`` and one a minute before it."""
+    """An archive of segments 1..last, the newest at ``newest`` and one a minute before it;
+    ``promoted``: and one of a second timeline, without the history that leads there."""
     page = [
         (
             f"prod/pg/wals/{name(number)[:16]}/{name(number)}.gz",
@@ -62,6 +64,9 @@ def film(
         for number in range(1, last + 1)
         if number not in missing
     ]
+    if promoted:
+        following = f"0000000200000000{last + 1:08X}"
+        page.append((f"prod/pg/wals/{following[:16]}/{following}.gz", 1000, newest, "e"))
     infos: dict[str, info.Info | info.Unreadable] = {}
     if with_base:
         at = datetime(2026, 11, 22, 2, 10, tzinfo=UTC)
@@ -168,6 +173,17 @@ def test_wal_missing_after_the_last_base_backup_tears_the_film() -> None:
     assert (found.level, found.findings[0].code) == (Level.FAILING, "torn-film")
     assert "2 segments of WAL lost" in found.headline
     assert f"{name(20)} .. {name(21)}" in found.advice
+
+
+def test_wal_of_a_timeline_whose_history_never_came_cannot_be_restored() -> None:
+    found = verdict(film(promoted=True))
+    assert (found.level, codes(found)) == (Level.FAILING, ["cut-off"])
+    assert found.headline == "WAL of timeline 2 cannot be restored: 00000002.history is missing"
+    assert found.advice == "take a base backup now (b): it starts on timeline 2"
+
+
+def test_a_history_is_not_missed_before_everything_has_been_looked_at() -> None:
+    assert "cut-off" not in codes(verdict(film(promoted=True, whole=None)))
 
 
 def test_wal_without_any_base_backup_restores_nothing() -> None:

@@ -95,12 +95,18 @@ class Continuity:
         return tuple(reach for reach in self.reaches if reach.usable is Usable.YES)
 
     @property
+    def cut_off(self) -> tuple[Stranded, ...]:
+        """The timelines that not even the newest usable base backup gets to."""
+        newest = self.usable[-1].base if self.usable else ""
+        return tuple(each for each in self.stranded if newest in each.bases)
+
+    @property
     def word(self) -> Word:
         """The gravest word, acknowledged losses and the want of a base backup aside."""
         words = [piece.word for piece in self.pieces if not piece.acknowledged]
         if any(reach.usable is Usable.UNSEEN for reach in self.reaches):
             words.append(Word.UNSEEN)
-        if self.usable and any(self.usable[-1].base in each.bases for each in self.stranded):
+        if self.cut_off:
             words.append(Word.LOST)
         return max(words, key=_GRAVITY.index, default=Word.FOUND)
 

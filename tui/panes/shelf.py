@@ -201,6 +201,9 @@ def _film_state(server: Server, film: Film | None) -> tuple[str, Level | None]:
         missing = sum(piece.count for piece in alarms)
         where = words.counted(len(alarms), "hole")
         return f"{where}, {words.counted(missing, 'segment')} lost", Level.FAILING
+    if film.continuity.cut_off:
+        timeline, why = film.continuity.cut_off[-1].timeline, film.continuity.cut_off[-1].why
+        return f"timeline {timeline} out of reach: {why}", Level.FAILING
     word = film.continuity.word
     if not film.continuity.usable and word is not Word.UNSEEN:
         if not server.bases_listed:

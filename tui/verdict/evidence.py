@@ -163,6 +163,8 @@ def _film_said(film: Film) -> str:
     alarms = film.continuity.alarms
     if alarms:
         return f"{words.counted(sum(piece.count for piece in alarms), 'segment')} lost"
+    for each in film.continuity.cut_off:
+        return f"timeline {each.timeline} out of reach: {each.why}"
     word = film.continuity.word
     if word is not Word.FOUND:
         return word.value

@@ -362,6 +362,23 @@ def _torn(seen: Witnesses, now: datetime) -> Finding | None:
     )
 
 
+def _cut_off(seen: Witnesses, now: datetime) -> Finding | None:
+    """WAL lands on a timeline that no restore gets to: its history is what leads there."""
+    if isinstance(seen.film, NotKnown) or seen.film.whole is None:
+        return None  # the history may lie where nobody has looked yet
+    cut_off = seen.film.continuity.cut_off
+    if not cut_off:
+        return None
+    timeline, why = cut_off[-1].timeline, cut_off[-1].why
+    return Finding(
+        "cut-off",
+        Level.FAILING,
+        "WAL out of reach",
+        words.shorten(f"WAL of timeline {timeline} cannot be restored: {why}", 70),
+        f"take a base backup now (b): it starts on timeline {timeline}",
+    )
+
+
 def _holes(seen: Witnesses, now: datetime) -> Finding | None:
     """WAL is missing between base backups: some moments inside the window cannot be reached."""
     window = _window(seen)
@@ -447,6 +464,7 @@ _LOOKS: tuple[Callable[[Witnesses, datetime], Finding | None], ...] = (
     _archiving,
     _clash,
     _torn,
+    _cut_off,
     _not_landed,
     _bucket,
     _queue_grows,

@@ -239,6 +239,7 @@ SPOILT: list[tuple[str, Witnesses, Level]] = [
     ("queue-grows", witnesses(instance=instance(waiting=163)), Level.DEGRADED),
     ("does-not-land", witnesses(instance=instance(archived=99)), Level.FAILING),
     ("torn-film", witnesses(film=film(missing=(20, 21))), Level.FAILING),
+    ("cut-off", witnesses(film=film(promoted=True)), Level.FAILING),
     ("five-field-cron", witnesses(schedules=(a_schedule("0 2 * * *"),)), Level.DEGRADED),
     (
         "schedule-without-plugin",

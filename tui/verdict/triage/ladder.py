@@ -128,7 +128,13 @@ STEPS: tuple[Step, ...] = (
         ),
         {"no-base-backup": (), "first-backup-due": (), "last-backup-failed": ()},
     ),
-    Step("continuity", "WAL whole", bases.whole, (), {"torn-film": ("F38",), "hole": ("F38",)}),
+    Step(
+        "continuity",
+        "WAL whole",
+        bases.whole,
+        (),
+        {"torn-film": ("F38",), "cut-off": ("F38",), "hole": ("F38",)},
+    ),
     Step(
         "schedule",
         "schedule fires",
