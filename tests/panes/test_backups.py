@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from textual import events
 
 from tests.panes.conftest import Open
 from tests.panes.objects import (
@@ -103,6 +104,17 @@ async def test_keys_typed_into_the_filter_are_text(stage: Open) -> None:
         await screen.press("slash", *"qb1?")
         await screen.until("/qb1?", "0 of 3")
         assert screen.app.is_running
+
+
+@pytest.mark.parametrize("pane", ["2", "4"])
+async def test_a_filter_that_comes_in_one_burst_is_not_cut(stage: Open, pane: str) -> None:
+    """Over a slow line the key that opens the filter and its text come together."""
+    async with stage(*three()) as screen:
+        await screen.press(pane)
+        for character in "/be/ta":
+            key = {"/": "slash"}.get(character, character)
+            screen.app.post_message(events.Key(key, character))
+        await screen.until("/be/ta", "Nothing matches /be/ta")
 
 
 async def test_a_filter_holds_for_what_arrives_later(stage: Open) -> None:

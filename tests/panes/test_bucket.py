@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.panes.conftest import Open
-from tests.panes.objects import PLUGIN, a_cluster, a_store
+from tests.panes.objects import PLUGIN, Manifest, a_cluster, a_store
 from tests.panes.stage import Stage, opened
 from tests.wire.stores import Wire
 from tui import connect, demo
@@ -52,6 +52,19 @@ async def torn(
         await screen.press("4")
         await screen.until("3 holes, 6 segments lost")
         yield screen
+
+
+def archiving(
+    name: str, url: str, sandbox: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Manifest, Manifest]:
+    """A Cluster, alone, whose ObjectStore is the sandbox's bucket behind ``url``."""
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(variable, sandbox[variable])
+    store = a_store("torn-store", name)
+    store["spec"]["configuration"]["endpointURL"] = url
+    parameters = {"barmanObjectName": "torn-store"}
+    plugin = {"name": PLUGIN, "isWALArchiver": True, "parameters": parameters}
+    return store, a_cluster(name, spec={"instances": 1, "plugins": [plugin]})
 
 
 async def test_a_torn_server_is_told_from_whole_ones(torn: Stage) -> None:
@@ -151,23 +164,32 @@ async def test_a_hole_that_is_filtered_away_is_not_denied(torn: Stage) -> None:
     await torn.until("can be reached")
 
 
-async def test_a_look_is_stopped_by_x_says_so_and_goes_on_when_asked(
-    sandbox: dict[str, str], server: ApiServer, stage: Open, monkeypatch: pytest.MonkeyPatch
+async def test_a_name_no_cluster_uses_is_looked_into_when_asked_and_nothing_is_said_before(
+    sandbox: dict[str, str], stage: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, sandbox[name])
+    async with stage(
+        *archiving("pg-orders", sandbox["AWS_ENDPOINT_URL_S3"], sandbox, monkeypatch),
+        size=(80, 24),
+        flags={"remember": False},
+    ) as screen:
+        await screen.press("4")
+        await screen.until("3 holes, 6 segments lost", "looked")
+        await screen.press("j")
+        await screen.until("no cluster here uses it; enter looks into it")
+        assert "no WAL" not in screen.text
+        await screen.press("enter")
+        await screen.until("no cluster here uses it; whole", "an hour; usual")
+        await screen.until("no cluster here uses it: nothing is ever deleted")
+
+
+async def test_a_look_is_stopped_by_x_says_so_and_goes_on_when_asked(
+    sandbox: dict[str, str], stage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = urlsplit(sandbox["AWS_ENDPOINT_URL_S3"]).port
     assert port is not None
     async with Wire(port, delay=0.3) as wire:
-        store = a_store("slow-store", "pg-orders")
-        store["spec"]["configuration"]["endpointURL"] = wire.url
-        plugin = {
-            "name": PLUGIN,
-            "isWALArchiver": True,
-            "parameters": {"barmanObjectName": "slow-store"},
-        }
-        cluster = a_cluster("pg-orders", spec={"instances": 1, "plugins": [plugin]})
-        async with stage(store, cluster, size=SIZE, flags={"remember": False}) as screen:
+        manifests = archiving("pg-orders", wire.url, sandbox, monkeypatch)
+        async with stage(*manifests, size=SIZE, flags={"remember": False}) as screen:
             await screen.press("4")
             await screen.until(re.compile(r"looking: [1-9]\d* objects"))
             await screen.press("x")

@@ -23,6 +23,7 @@ from tui.panes.intents import (
 from tui.panes.outline import Line, LineKey
 from tui.panes.pane import Clock, Pane
 from tui.verdict.growth import SPANS
+from tui.verdict.level import Level
 from tui.verdict.witnesses import Film, NotKnown
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.live_table import Cell, Column, LiveTable
@@ -62,7 +63,8 @@ class BucketPane(Pane):
             "left_square_bracket", "hole(-1)", "hole before", show=False, id="bucket.hole_before"
         ),
         Binding("A", "acknowledge", "acknowledge loss", show=False, id="bucket.acknowledge"),
-        Binding("slash", "filter", "filter", key_display="/", id="bucket.filter"),
+        # With priority, or a burst of keys loses what is typed behind it: it went to the list already.
+        Binding("slash", "filter", "filter", key_display="/", priority=True, id="bucket.filter"),
         Binding("s", "sort", "sort by name, state, size, newest", show=False, id="bucket.sort"),
         Binding("S", "reverse", "reverse the order", show=False, id="bucket.reverse"),
         Binding("z", "zoom", "growth: 24 h, 7 d, 30 d", show=False, id="bucket.zoom"),
@@ -80,7 +82,6 @@ class BucketPane(Pane):
         self.title_line = Said(classes="pane-title")
         self.state_line = Said(classes="pane-state")
         self.detail = Said(classes="detail")
-        self.filter_line = FilterLine()
         self.narrowed_to = ""
         self.order = shelf.Order.NAME
         self.backwards = False
@@ -190,8 +191,11 @@ class BucketPane(Pane):
         """Growth of a server, or the whole state of any other line."""
         now = self.clock()
         film = self.estate.archives.film(line.place, line.server) if line.server else NotKnown("")
-        if line.key[0] == "server" and isinstance(film, Film):
-            return "\n".join(growth_words.of(self.estate, line.place, film, self.span, now))
+        if line.kind == "server" and isinstance(film, Film) and shelf.looked_into(film.server):
+            grows = growth_words.of(self.estate, line.place, film, self.span, now)
+            # Where all is well the column has room for the word.
+            state = [] if line.level is Level.PROTECTED else [line.state]
+            return "\n".join([*state, *grows])
         if line.is_hole and isinstance(film, Film):
             return bucket_words.of_hole(line, film, now)
         if line.key[0] == "place":
@@ -280,9 +284,6 @@ class BucketPane(Pane):
         nearest = (min(ahead) if step > 0 else max(ahead)) if ahead else wrapped
         self.table.cursor_key = keys[nearest]
         self._detail()
-
-    def action_filter(self) -> None:
-        self.filter_line.open()
 
     def action_back(self) -> None:
         self.filter_line.clear_and_leave()

@@ -25,7 +25,7 @@ def of_place(estate: Estate, place: Place, now: datetime) -> Iterator[str]:
     state, described = estate.archives.sweeps.get(place), estate.archives.described.get(place)
     kind = "Cloudflare R2" if place.is_r2 else place.endpoint_url or "AWS S3"
     yield f"{place}  {kind}"
-    whose = f"; read with the keys of {state.identity}" if isinstance(state, Looked) else ""
+    whose = f"; read with the keys of {state.identity}" if state and state.identity else ""
     yield shelf.sweep_said(state, now)[0] + whose
     if isinstance(state, Looked):
         yield f"{state.total.class_a} Class A and {state.total.class_b} Class B requests so far"

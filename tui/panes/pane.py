@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from tui.live.estate import Delta, Estate
 from tui.panes.guarded import Guarded
+from tui.widgets.filter_line import FilterLine
 from tui.widgets.live_table import LiveTable
 
 Clock = Callable[[], datetime]
@@ -26,6 +27,16 @@ class Pane(Guarded, Vertical):
         super().__init__(id=pane_id)
         self.estate = estate
         self.clock = clock
+        self.filter_line = FilterLine()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the filter its own key is text."""
+        if action == "filter" and self.screen.focused is self.filter_line:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_filter(self) -> None:
+        self.filter_line.open()
 
     @property
     def front(self) -> Widget:

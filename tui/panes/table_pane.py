@@ -33,7 +33,8 @@ class TablePane(Pane):
     """Whether a modified object keeps its place, so that only arrivals and departures relist."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter", key_display="/", id="pane.filter"),
+        # With priority, or a burst of keys loses what is typed behind it: it went to the list already.
+        Binding("slash", "filter", "filter", key_display="/", priority=True, id="pane.filter"),
         Binding("s", "sort", "sort by the next column", show=False, id="pane.sort"),
         Binding("S", "reverse", "reverse the order", show=False, id="pane.reverse"),
         Binding("escape", "back", "clear the filter", show=False, id="pane.back"),
@@ -45,7 +46,6 @@ class TablePane(Pane):
         self.table = self.TABLE(self.columns, self._cells_of, empty=self.EMPTY)
         self.title_line = Said(classes="pane-title")
         self.state_line = Said(classes="pane-state")
-        self.filter_line = FilterLine()
         self.narrowed_to = ""
         self.sorted_by: int | None = None
         self.descending = False
@@ -205,9 +205,6 @@ class TablePane(Pane):
 
     def _filter_said(self) -> str:
         return f"/{self.narrowed_to}" if self.narrowed_to else ""
-
-    def action_filter(self) -> None:
-        self.filter_line.open()
 
     def action_back(self) -> None:
         self.app.clear_notifications()
