@@ -42,8 +42,10 @@ class NotStarted(Exception):
 class KubeApiServer:
     """The pair of processes. ``start`` first, ``stop`` at the end; the methods block."""
 
-    def __init__(self, assets: Assets, directory: Path) -> None:
+    def __init__(self, assets: Assets, directory: Path, network: Path | None = None) -> None:
+        """``network`` is a Unix socket that takes HTTP CONNECT to the addresses of nodes and Pods."""
         self._assets = assets
+        self._network = network
         self._crds = [yaml.load(crd.read_text(), yaml.CSafeLoader) for crd in assets.crds]
         self._directory = directory
         self._etcd_port, self._etcd_peer_port, self._port = _free_ports(3)
@@ -170,6 +172,8 @@ class KubeApiServer:
         self._directory.chmod(0o700)
         self._write_certificate()
         accounts = tls.self_made()
+        if self._network is not None:
+            self._write({"egress.json": json.dumps(_egress(self._network)).encode()})
         files = {
             # With these the API server verifies and signs the tokens of service accounts.
             "service-account.crt": accounts.certificate,
@@ -217,6 +221,7 @@ class KubeApiServer:
 
     def _apiserver_command(self) -> list[str]:
         at = self._directory
+        into = [f"--egress-selector-config-file={at / 'egress.json'}"] if self._network else []
         return [
             str(self._assets.kube_apiserver),
             f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
@@ -238,6 +243,7 @@ class KubeApiServer:
             # As envtest: it would wait for a controller to make each namespace's default account.
             "--disable-admission-plugins=ServiceAccount",
             "--profiling=false",
+            *into,
         ]
 
     def _run(self, command: list[str], log: str) -> subprocess.Popen[bytes]:
@@ -288,6 +294,16 @@ class KubeApiServer:
         if self._apiserver is None:
             raise NotStarted("kube-apiserver is not running")
         self._apiserver.send_signal(number)
+
+
+def _egress(network: Path) -> dict[str, Any]:
+    """How the API server comes to nodes and Pods, of which none is in a network of its own here."""
+    way = {"proxyProtocol": "HTTPConnect", "transport": {"uds": {"udsName": str(network)}}}
+    return {
+        "apiVersion": "apiserver.k8s.io/v1beta1",
+        "kind": "EgressSelectorConfiguration",
+        "egressSelections": [{"name": "cluster", "connection": way}],
+    }
 
 
 def _succeeds(ask: Callable[[], object]) -> bool:

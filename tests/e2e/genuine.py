@@ -55,19 +55,7 @@ class GenuineServed:
 
     def kubeconfig(self, path: Path, *, namespace: str = "") -> Path:
         """A kubeconfig of the admin."""
-        authority = base64.b64encode(self.server.ca_file.read_bytes()).decode()
-        cluster = {"server": self.server.url, "certificate-authority-data": authority}
-        context = {"cluster": "g", "user": "g", "namespace": namespace or self.namespace}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "g", "cluster": cluster}],
-            "users": [{"name": "g", "user": {"token": self.server.admin_token}}],
-            "contexts": [{"name": "g", "context": context}],
-            "current-context": "g",
-        }
-        path.write_text(yaml.safe_dump(config))
-        return path
+        return kubeconfig(self.server, path, namespace=namespace or self.namespace)
 
     def admits(self, name: str, expression: str, message: str, *, action: str) -> None:
         """Have schedules checked by a policy of the server's own (``Warn`` or ``Deny``).
@@ -136,6 +124,23 @@ class GenuineServed:
         group = "barmancloud.cnpg.io" if plural == "objectstores" else "postgresql.cnpg.io"
         collection = f"/apis/{group}/v1/namespaces/{self.namespace}/{plural}"
         return f"{collection}/{name}" if name else collection
+
+
+def kubeconfig(server: KubeApiServer, path: Path, *, namespace: str) -> Path:
+    """A kubeconfig of the admin."""
+    authority = base64.b64encode(server.ca_file.read_bytes()).decode()
+    cluster = {"server": server.url, "certificate-authority-data": authority}
+    context = {"cluster": "g", "user": "g", "namespace": namespace}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "g", "cluster": cluster}],
+        "users": [{"name": "g", "user": {"token": server.admin_token}}],
+        "contexts": [{"name": "g", "context": context}],
+        "current-context": "g",
+    }
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 def _plain(manifest: Manifest) -> Manifest:

@@ -22,6 +22,7 @@ from platformdirs import user_cache_path
 
 from tests.wire import stores
 from tests.wire.stores import Weed
+from tui.sandbox.tls import Certificate
 
 BARMAN = "3.19.1"
 """What plugin-barman-cloud pins."""
@@ -80,9 +81,9 @@ def barman() -> Path | None:
 class Stack:
     """A primary that archives, and what to do with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tls: Certificate | None = None) -> None:
         self.folder = folder
-        self.weed = Weed(folder / "weed")
+        self.weed = Weed(folder / "weed", tls)
         self.data = folder / "pgdata"
         self._plain = folder / "plain"
         """While this file exists WAL is archived without compression."""
@@ -128,9 +129,13 @@ class Stack:
 
     def stop(self) -> None:
         """Everything."""
+        self.end_postgres()
+        self.weed.stop()
+
+    def end_postgres(self) -> None:
+        """PostgreSQL alone: the store runs on."""
         if (self.data / "postmaster.pid").exists():
             self._pg_ctl("stop", "-m", "immediate")
-        self.weed.stop()
 
     def sql(self, statement: str) -> str:
         """What psql prints."""
@@ -158,8 +163,8 @@ class Stack:
         """A base backup."""
         self.run("backup", *self._source(), "--name", name, *options, DESTINATION, SERVER)
 
-    def kill_a_backup(self) -> None:
-        """A base backup that is killed once its backup.info says STARTED."""
+    def kill_a_backup(self) -> int:
+        """A base backup that is killed once its backup.info says STARTED; its return code."""
         prefix = f"{PATH}/{SERVER}/base/"
 
         def infos() -> set[str]:
@@ -181,6 +186,7 @@ class Stack:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        return process.returncode
 
     def promote(self) -> None:
         """To the next timeline, in place: as a standby of nobody."""

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,10 @@ from typing import Any, Self
 
 import boto3
 from botocore.config import Config
+
+from tui.sandbox.bucket import meta_entry
+from tui.sandbox.s3 import Lying
+from tui.sandbox.tls import Certificate
 
 ADMIN = ("AKADMIN", "SKADMIN")
 READER = ("AKREADER", "SKREADER")
@@ -50,14 +54,19 @@ def program() -> str | None:
 
 
 class Weed:
-    """A SeaweedFS with one bucket, started by hand and killed at the end."""
+    """A SeaweedFS with one bucket, started by hand and killed at the end.
 
-    def __init__(self, folder: Path) -> None:
+    With a certificate it listens at ``tls_url`` too.
+    """
+
+    def __init__(self, folder: Path, tls: Certificate | None = None) -> None:
         found = program()
         assert found is not None
-        self.port, master, volume, filer, admin = free_ports(5)
+        self.port, master, volume, filer, admin, tls_port = free_ports(6)
+        self._folder = folder
         self.master, self.filer = f"127.0.0.1:{master}", f"127.0.0.1:{filer}"
         self.url = f"http://127.0.0.1:{self.port}"
+        self.tls_url = f"https://127.0.0.1:{tls_port}"
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "identities.json"
         config.write_text(json.dumps(_IDENTITIES))
@@ -82,6 +91,7 @@ class Weed:
                 "-s3.port.lance=0",
                 "-s3.autoCreateBucket=false",
                 f"-s3.config={config}",
+                *(_tls(folder, tls, tls_port) if tls else ()),
             ],
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -97,6 +107,28 @@ class Weed:
     def delete(self, key: str) -> None:
         """Delete an object."""
         self.client.delete_object(Bucket=BUCKET, Key=key)
+
+    def lay(self, past: Iterable[tuple[Lying, bytes | None]]) -> None:
+        """Lay objects of the past there; one without a body is listed, but has nothing to read."""
+        found = program()
+        assert found is not None
+        meta, lying = self._folder / "past.meta", None
+        with meta.open("wb") as out:
+            for lying, body in past:
+                out.write(meta_entry(f"/buckets/{BUCKET}/{lying.key}", lying, body))
+            assert lying is not None
+            # The loader loses its last entries (SeaweedFS 4.48), so these are some nobody misses.
+            for number in range(16):
+                out.write(meta_entry(f"/padding/{number}", lying, b""))
+        done = subprocess.run(
+            [found, "shell", f"-master={self.master}", f"-filer={self.filer}"],
+            input=f"fs.meta.load -v=false -concurrency=8 {meta}\nfs.du /buckets/{BUCKET}\n",
+            text=True,
+            check=False,
+            capture_output=True,
+        )
+        meta.unlink()
+        assert "is loaded" in done.stdout + done.stderr, done
 
     def keys(self, prefix: str = "") -> list[str]:
         """All keys."""
@@ -122,6 +154,14 @@ class Weed:
             else:
                 self.delete("ready")
                 return
+
+
+def _tls(folder: Path, certificate: Certificate, port: int) -> Iterator[str]:
+    for name, content in (("cert", certificate.certificate), ("key", certificate.key)):
+        file = folder / f"tls.{name}"
+        file.write_bytes(content)
+        yield f"-s3.{name}.file={file}"
+    yield f"-s3.port.https={port}"
 
 
 def client(url: str, keys: tuple[str, str] = ADMIN) -> Any:

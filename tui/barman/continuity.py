@@ -58,6 +58,8 @@ class Reach:
     """What was written up to about this moment is there."""
     stopped_by: Piece | None = None
     """What ends its path early, None if it leads to the newest segment."""
+    lacks: tuple[str, ...] = ()
+    """Tars of a backup that is DONE which a restore would ask for and not find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,8 @@ def _film(base: Base, info: Info | Unreadable | None, size: int) -> _Film | Reac
     if info.status is not Status.DONE:
         return Reach(base.id, Usable.NOT_YET, f"it is {info.status}, not DONE", info.timeline)
     if missing := base.missing(info):
-        return Reach(base.id, Usable.NO, f"{', '.join(missing)} is missing", info.timeline)
+        why = f"{', '.join(missing)} is missing"
+        return Reach(base.id, Usable.NO, why, info.timeline, lacks=missing)
     if info.begin_wal is None or info.end_wal is None or info.end_time is None:
         return Reach(base.id, Usable.NO, "its backup.info does not say which WAL it needs")
     return _Film(

@@ -175,12 +175,12 @@ class Bucket:
     def _write_meta(self, out: IO[bytes], past: Iterable[tuple[Lying, bytes | None]]) -> None:
         lying = None
         for lying, body in past:
-            out.write(_meta_entry(f"/buckets/{self.name}/{lying.key}", lying, body))
+            out.write(meta_entry(f"/buckets/{self.name}/{lying.key}", lying, body))
         if lying is None:
             return
         # Should the last one or two be lost all the same, let them be some that nobody misses.
         for number in range(16):
-            out.write(_meta_entry(f"/padding/{number}", lying, b""))
+            out.write(meta_entry(f"/padding/{number}", lying, b""))
 
     @property
     def _log(self) -> Path:
@@ -295,7 +295,7 @@ def _config(bucket: str, who: Identities) -> dict[str, object]:
     }
 
 
-def _meta_entry(path: str, lying: Lying, body: bytes | None) -> bytes:
+def meta_entry(path: str, lying: Lying, body: bytes | None) -> bytes:
     """One record of a `fs.meta.save` stream: length and a protobuf FullEntry.
 
     (SeaweedFS weed/pb/filer.proto: FullEntry 1 dir, 2 entry; Entry 1 name, 4 attributes, 5 extended,

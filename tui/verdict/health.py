@@ -278,11 +278,11 @@ def _last_backup(seen: Witnesses, now: datetime) -> Finding | None:
 
 
 def _bucket(seen: Witnesses, now: datetime) -> Finding | None:
-    if isinstance(seen.film, NotKnown):
-        if seen.cluster.archiving is None or not seen.cluster.archiving.holds:
-            return None
-        return _operators_word_alone(seen, seen.film.why)
     film = seen.film
+    if isinstance(film, NotKnown):
+        return _operators_word_alone(seen, film.why)
+    if film.trouble and (film.whole is None or _unseen(film)):
+        return _operators_word_alone(seen, film.trouble)
     if isinstance(film.window, NoWindow):
         return _without_window(seen, film, film.window, now)
     if film.whole is None:
@@ -303,7 +303,9 @@ def _server_silent(seen: Witnesses, now: datetime) -> Finding | None:
     return Finding("server-silent", Level.UNKNOWN, "stale", headline, "R asks it again")
 
 
-def _operators_word_alone(seen: Witnesses, why: str) -> Finding:
+def _operators_word_alone(seen: Witnesses, why: str) -> Finding | None:
+    if seen.cluster.archiving is None or not seen.cluster.archiving.holds:
+        return None
     if not isinstance(seen.backups, NotKnown) and evidence.last_good_backup(seen) is None:
         return _no_base_backup()
     return Finding(

@@ -30,6 +30,7 @@ from tests.verdict.triage.made_up import (
     said_by_barman,
     witnesses,
 )
+from tui.barman.continuity import Reach, Usable
 from tui.cnpg import plugin_service, secret
 from tui.cnpg.happening import Happening
 from tui.cnpg.manifest import Key
@@ -38,6 +39,7 @@ from tui.cnpg.store import CHECKSUM_VARIABLES
 from tui.verdict.fix import ChangeSchedule, DeleteBackup, SetChecksums, SetOptions, SwitchOn
 from tui.verdict.level import Level
 from tui.verdict.triage.rung import State
+from tui.verdict.window import NoWindow
 from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown, PluginSeen, Witnesses
 
 UNSAID = {**PLUGIN, "isWALArchiver": False}
@@ -323,6 +325,39 @@ def test_a_backup_that_hangs_for_want_of_archiving_is_told_after_the_cause() -> 
 def test_a_newest_base_backup_whose_wal_is_missing_is_named() -> None:
     codes = {rung.code for rung in broken(witnesses(film=film(missing=(3,))))}
     assert "base-without-wal" in codes
+
+
+def test_a_newest_base_backup_that_lost_its_data_is_named_while_an_older_one_restores() -> None:
+    whole = film()
+    reach = whole.continuity.reaches[0]
+    bare = Reach("20261122T100000", Usable.NO, "data.tar is missing", lacks=("data.tar",))
+
+    def among(*reaches: Reach) -> Witnesses:
+        return witnesses(film=replace(whole, continuity=replace(whole.continuity, reaches=reaches)))
+
+    newest, older = judged(among(reach, bare)), among(replace(bare, base="20261101T020000"), reach)
+    assert [(each.code, each.level) for each in newest.findings] == [
+        ("base-without-data", Level.DEGRADED)
+    ]
+    assert judged(older).findings == ()
+    assert "base-without-data" in remarks(older)
+
+
+def test_our_own_look_is_no_cause_where_the_sidecar_says_what_fails() -> None:
+    denied = "An error occurred (AccessDenied) when calling the PutObject operation: Access Denied."
+    why = "cannot list s3://acme-pg/prod/ at https://s3: its certificate has expired"
+    seen = failing(EXIT.format(4), film=NotKnown(why))
+    assert judged(seen).findings[0].code == "tls"
+    logged = failing(EXIT.format(4), sidecar_errors=said_by_barman(denied), film=NotKnown(why))
+    assert judged(logged).findings[0].code == "access-denied"
+
+
+def test_a_look_that_failed_before_it_saw_anything_is_not_called_under_way() -> None:
+    none = NoWindow("the base backups have not been listed yet", unseen=True)
+    unseen = replace(film(whole=None, window=none), trouble="s3 refuses connections")
+    (only,) = judged(witnesses(film=unseen)).findings
+    assert (only.code, only.level) == ("one-witness", Level.UNKNOWN)
+    assert only.advice == "bucket: s3 refuses connections"
 
 
 def test_a_failed_backup_whose_data_is_whole_is_called_misreported() -> None:

@@ -148,6 +148,25 @@ def incomplete(case: Case) -> Trouble | None:
     )  # fmt: skip
 
 
+@rule("F37")
+def without_data(case: Case) -> Trouble | None:
+    """A base backup that is DONE has lost its data; an older one may be on its way out."""
+    reaches = case.film.continuity.reaches if case.film else ()
+    odd = [reach for reach in reaches if reach.lacks]
+    if not odd:
+        return None
+    newest = odd[-1] == _newest(case)
+    return Trouble(
+        "base-without-data",
+        Level.DEGRADED if newest else Level.PROTECTED,
+        "base without data",
+        f"{'the newest' if newest else 'a'} base backup cannot be restored: its data is missing",
+        f"base backup {odd[-1].base}: {odd[-1].why}",
+        "take a base backup: b; see whether a lifecycle rule of the bucket deletes objects",
+        _again(case),
+    )
+
+
 def complete(case: Case) -> str | NotKnown:
     """The newest base backup that a restore can begin with."""
     if case.film is None:

@@ -125,6 +125,7 @@ STEPS: tuple[Step, ...] = (
             bases.without_wal,
             bases.hangs,
             bases.incomplete,
+            bases.without_data,
         ),
         {"no-base-backup": (), "first-backup-due": (), "last-backup-failed": ()},
     ),

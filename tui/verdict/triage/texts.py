@@ -133,7 +133,7 @@ TEXTS: tuple[Known, ...] = (
            "set the clock of the node that runs {primary}",
            "kubectl -n {ns} get pod {primary} -o wide"),
     _known("network", r"SSL validation failed|CERTIFICATE_VERIFY_FAILED|certificate verify failed|"
-           r"\bSSLError\b|TLS with \S+ failed|certificate of \S+ is not trusted", "tls", "F19",
+           r"\bSSLError\b|TLS failed|does not speak TLS|: its certificate (?:is|has) ", "tls", "F19",
            "the store's certificate is not trusted",
            "correct endpointURL, or name the store's CA in endpointCA of ObjectStore {store}", _STORE),
     _known("network", r"Could not connect to the endpoint URL|Can't connect to cloud provider|"
@@ -238,10 +238,15 @@ def _trouble(case: Case, said: Said, known: Known) -> Trouble:
 def _level(case: Case, said: Said, known: Known) -> Level:
     """Our own look proves nothing about the sidecar's while WAL is archived: other keys, other network.
 
-    But the Secret is the same for both. And the operator's plugin does not carry WAL: the sidecar does.
+    Nor does it where the sidecar says itself what fails. But the Secret is the same for both. And the
+    operator's plugin does not carry WAL: the sidecar does.
     """
     if known.step == "plugin":
         return Level.DEGRADED
-    if said.source != "bucket" or case.fails:
+    if said.source != "bucket" or known.step == "secret":
         return case.grave
-    return Level.DEGRADED if known.step == "secret" else Level.UNKNOWN
+    return case.grave if case.fails and not _logged(case) else Level.UNKNOWN
+
+
+def _logged(case: Case) -> bool:
+    return any(said.source == "sidecar" and match(said.text) for said in case.texts())

@@ -1,0 +1,34 @@
+"""On the genuine API server and a real store every failure is told first as what it is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.e2e import stack
+from tests.matrix.real.play import Played, play
+from tests.matrix.real.report import expected, said
+from tests.matrix.real.rows import FAILURES, HEALTHY, Row
+
+pytestmark = pytest.mark.apiserver
+
+ROWS = (*FAILURES, *HEALTHY)
+
+
+@pytest.fixture(scope="module")
+def played() -> Played:
+    """All of them at once, judged with all witnesses and without log and instance."""
+    if why := stack.missing():
+        pytest.skip(f"the real stack is not here: {why}")
+    return asyncio.run(play(ROWS))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.number} {row.name}".strip())
+def test_it_is_told_as_what_it_is(row: Row, played: Played) -> None:
+    assert said(played.heard[row.name]) == expected(row, heard=True), played.heard[row.name]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.number} {row.name}".strip())
+def test_without_log_and_instance_no_cause_is_made_up(row: Row, played: Played) -> None:
+    assert said(played.unheard[row.name]) == expected(row, heard=False), played.unheard[row.name]
