@@ -198,9 +198,7 @@ def test_without_a_usable_base_backup_there_is_no_window_and_a_reason() -> None:
     archive = Archive().wal(1, range(1, 9))
     archive.base(1, 2, status="FAILED")
     id_ = archive.base(1, 5, status="STARTED")
-    assert none(archive) == NoWindow(
-        f"base backup {id_} cannot be used: it is STARTED, not DONE", unseen=False
-    )
+    assert none(archive) == NoWindow(f"base {id_}: it is STARTED, not DONE", unseen=False)
 
 
 def test_a_base_backup_not_read_yet_leaves_the_question_open() -> None:
@@ -208,7 +206,7 @@ def test_a_base_backup_not_read_yet_leaves_the_question_open() -> None:
     id_ = archive.base(1, 2)
     archive.infos.clear()
     assert none(archive) == NoWindow(
-        f"base backup {id_}: its backup.info has not been read yet", unseen=True
+        f"base {id_}: its backup.info has not been read yet", unseen=True
     )
 
 

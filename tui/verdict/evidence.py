@@ -10,7 +10,7 @@ from tui import words
 from tui.barman import seals, wal
 from tui.barman.path import Word
 from tui.cnpg import backup
-from tui.cnpg.cluster import Cluster
+from tui.cnpg.cluster import Cluster, Condition
 from tui.verdict import exits, filling
 from tui.verdict.window import Window
 from tui.verdict.witnesses import Film, NotKnown, Witnesses
@@ -78,6 +78,19 @@ def last_good_backup(seen: Witnesses) -> datetime | None:
     if isinstance(seen.film, Film):
         ends += [reach.end_time for reach in seen.film.continuity.usable if reach.end_time]
     return max(ends, default=None)
+
+
+def around(seen: Witnesses, condition: Condition) -> Iterator[str]:
+    """The words of a condition that does not hold, and who could not be heard about them."""
+    if condition.message and not condition.holds:
+        yield f"operator: {words.one_line(condition.message)}"
+    film = seen.film
+    if why := film.why if isinstance(film, NotKnown) else film.trouble:
+        yield f"bucket: {why}"
+    if isinstance(seen.sidecar_errors, NotKnown) and seen.sidecar_errors.why:
+        yield f"sidecar's log: {seen.sidecar_errors.why}"
+    if isinstance(seen.instance, NotKnown) and seen.instance.why:
+        yield f"instance: {seen.instance.why}"
 
 
 def _completed(backups: tuple[backup.Backup, ...]) -> list[datetime]:

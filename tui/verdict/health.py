@@ -193,7 +193,12 @@ def _archiving(seen: Witnesses, now: datetime) -> Finding | None:
         headline = f"pg_wal full in about {filling.about(fills.full_in)}; {why}"
     word = "failing" if window else "operator says failing"
     return Finding(
-        "archiving-fails", Level.FAILING, word, headline, _advice(seen.cluster, condition.message)
+        "archiving-fails",
+        Level.FAILING,
+        word,
+        headline,
+        _advice(seen.cluster, condition.message),
+        words.shorten("; ".join(evidence.around(seen, condition)), 500),
     )
 
 
@@ -345,6 +350,7 @@ def _without_window(seen: Witnesses, film: Film, none: NoWindow, now: datetime) 
         "not restorable",
         words.shorten(f"nothing can be restored: {none.why}", 70),
         "take a base backup now (b), once WAL archiving works",
+        f"bucket: {none.why}",
     )
 
 

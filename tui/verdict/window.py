@@ -178,10 +178,10 @@ def _reaches(lead: _Lead, piece: Piece) -> bool:
 def _none(film: Continuity) -> NoWindow:
     for reach in reversed(film.reaches):
         if reach.usable is Usable.UNSEEN:
-            return NoWindow(f"base backup {reach.base}: {reach.why}", unseen=True)
+            return NoWindow(f"base {reach.base}: {reach.why}", unseen=True)
     if not film.bases_listed:
         return NoWindow("the base backups have not been listed yet", unseen=True)
     if not film.reaches:
         return NoWindow("there is no base backup", unseen=False)
     newest = film.reaches[-1]
-    return NoWindow(f"base backup {newest.base} cannot be used: {newest.why}", unseen=False)
+    return NoWindow(f"base {newest.base}: {newest.why}", unseen=False)

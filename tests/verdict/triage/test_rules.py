@@ -352,6 +352,16 @@ def test_our_own_look_is_no_cause_where_the_sidecar_says_what_fails() -> None:
     assert judged(logged).findings[0].code == "access-denied"
 
 
+def test_archiving_that_fails_says_who_could_not_be_heard_about_it() -> None:
+    seen = failing(EXIT.format(4), film=NotKnown("s3 refuses connections"))
+    seen = replace(seen, sidecar_errors=NotKnown("pods/log is forbidden"))
+    (only,) = judged(seen).findings
+    assert only.evidence == (
+        f"operator: {EXIT.format(4)}; bucket: s3 refuses connections; "
+        "sidecar's log: pods/log is forbidden"
+    )
+
+
 def test_a_look_that_failed_before_it_saw_anything_is_not_called_under_way() -> None:
     none = NoWindow("the base backups have not been listed yet", unseen=True)
     unseen = replace(film(whole=None, window=none), trouble="s3 refuses connections")
