@@ -353,6 +353,8 @@ class Judged:
     level: str
     codes: tuple[str, ...]
     """Of the findings, gravest first."""
+    evidence: str = ""
+    """Of the first of them, where it was asked for."""
 
     @property
     def first(self) -> str:

@@ -27,6 +27,7 @@ PLAIN = {
     "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
     "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
 }
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _SIGNALS = {int(signal.SIGKILL): "signal: killed"}
 _LATE = """\
 import datetime
@@ -70,7 +71,7 @@ def ended(status: int) -> str:
 def run(
     tool: str,
     *arguments: str,
-    keys: tuple[str, str],
+    keys: tuple[str, str] | None,
     folder: Path,
     environment: Mapping[str, str] | None = None,
     late: bool = False,
@@ -86,8 +87,7 @@ def run(
         [sys.executable, "-m", f"barman.clients.cloud_{_MODULES[tool]}", *arguments],
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            "AWS_ACCESS_KEY_ID": keys[0],
-            "AWS_SECRET_ACCESS_KEY": keys[1],
+            **(dict(zip(_KEYS, keys, strict=True)) if keys else {}),
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_MAX_ATTEMPTS": "1",
             "PYTHONPATH": os.pathsep.join(path),

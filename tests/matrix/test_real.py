@@ -9,7 +9,7 @@ import pytest
 from tests.e2e import stack
 from tests.matrix.real.play import Played, play
 from tests.matrix.real.report import expected, said
-from tests.matrix.real.rows import FAILURES, HEALTHY, Row
+from tests.matrix.real.rows import FAILURES, HEALTHY, SILENT, Row
 
 pytestmark = pytest.mark.apiserver
 
@@ -32,3 +32,13 @@ def test_it_is_told_as_what_it_is(row: Row, played: Played) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.number} {row.name}".strip())
 def test_without_log_and_instance_no_cause_is_made_up(row: Row, played: Played) -> None:
     assert said(played.unheard[row.name]) == expected(row, heard=False), played.unheard[row.name]
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS if row.unheard == SILENT], ids=lambda row: row.name
+)
+def test_where_no_cause_can_be_seen_it_is_said_who_was_not_heard(row: Row, played: Played) -> None:
+    evidence = played.unheard[row.name].evidence
+    assert "operator: rpc error" in evidence
+    assert "sidecar's log: cannot get log of Pod pg-1" in evidence
+    assert "instance: cannot get proxy of Pod pg-1" in evidence

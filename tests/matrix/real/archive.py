@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from tests.wire import stores
 
 SLOWER = 1000
 """A second becomes some quarter of an hour."""
-_ID = re.compile(r"(?<=base/)\d{8}T\d{6}")
 _TIME = re.compile(r"^(begin_time|end_time)=(\d.+)$", re.MULTILINE)
 _SEGMENT = re.compile(r"wals/[0-9A-F]{16}/([0-9A-F]{24})\.gz")
 
@@ -76,26 +75,25 @@ class Archive:
         def moved(at: datetime) -> datetime:
             return until - (last - at) * slower
 
-        return Archive(tuple(_moved(each, moved) for each in self.lying))
+        # The id is when it began, without the fraction that counts here.
+        ids = {
+            id_: f"{moved(datetime.fromisoformat(info['begin_time'])):%Y%m%dT%H%M%S}"
+            for id_, info in self.infos
+        }
+        return Archive(tuple(_moved(each, moved, ids) for each in self.lying))
 
 
-def _moved(each: Lying, moved: Callable[[datetime], datetime]) -> Lying:
-    id_ = _ID.search(each.name)
-    if id_ is None:
-        return replace(each, at=moved(each.at))
-    fresh = f"{moved(_read(id_[0])):%Y%m%dT%H%M%S}"
-    body = each.body
-    if body is not None:
+def _moved(each: Lying, moved: Callable[[datetime], datetime], ids: Mapping[str, str]) -> Lying:
+    id_ = each.name.split("/")[1] if each.name.startswith("base/") else ""
+    fresh, body = ids.get(id_, id_), each.body
+    if id_ and body is not None:
         told = _TIME.sub(
             lambda row: f"{row[1]}={moved(datetime.fromisoformat(row[2]))}", body.decode()
         )
-        body = told.replace(id_[0], fresh).encode()
+        body = told.replace(id_, fresh).encode()
     size = each.size if body is None else len(body)
-    return Lying(each.name.replace(id_[0], fresh), size, moved(each.at), body)
-
-
-def _read(id_: str) -> datetime:
-    return datetime.strptime(id_, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    name = each.name.replace(f"base/{id_}/", f"base/{fresh}/") if id_ else each.name
+    return Lying(name, size, moved(each.at), body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tui.sandbox import manifests
 from tui.sandbox.manifests import BARMAN, CNPG, Manifest, merged, stamp
 
 CLUSTER, STORE, SECRET, AUTHORITY = "pg", "store", "keys", "authority"
+_CRASHES = "CrashLoopBackOff"
 RBAC = "rbac.authorization.k8s.io"
 NODE_NAME = "node-1"
 
@@ -35,17 +36,15 @@ def namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def rights(row: Row, store: Manifest) -> Iterator[Manifest]:
+def rights(row: Row) -> Iterator[Manifest]:
     """The sidecar's account and what the plugin lets it do: by name, nothing else."""
     metadata = {"name": f"{CLUSTER}-barman-cloud", "namespace": row.name}
-    yield {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": CLUSTER, "namespace": row.name},
-    }
+    for name in {CLUSTER, row.account}:
+        about = {"name": name, "namespace": row.name}
+        yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": about}
     if "role" in row.without:
         return
-    named = store["spec"]["configuration"].get("s3Credentials", {}).values()
+    secrets = ["before"] if "right" in row.without else [SECRET, AUTHORITY]
     read = ["get", "watch", "list"]
     yield {
         "apiVersion": f"{RBAC}/v1",
@@ -54,7 +53,7 @@ def rights(row: Row, store: Manifest) -> Iterator[Manifest]:
         "rules": [
             _rule("barmancloud.cnpg.io", "objectstores", read, [STORE]),
             _rule("barmancloud.cnpg.io", "objectstores/status", ["update"], [STORE]),
-            _rule("", "secrets", read, sorted({each["name"] for each in named} | {AUTHORITY})),
+            _rule("", "secrets", read, secrets),
         ],
     }
     yield {
@@ -147,7 +146,13 @@ def pod(row: Row, made: Manifest, store_: Manifest, address: str, now: datetime)
     injected = None if "sidecar" in row.without else store_
     found = manifests.pod(made, 1, primary=True, store=injected, created=now)
     status = found["status"] | {"podIP": address, "podIPs": [{"ip": address}]}
-    return merged(found, {"spec": {"nodeName": NODE_NAME}, "status": status})
+    if row.sidecar_dies:
+        died = {"reason": "OOMKilled", "exitCode": 137, "finishedAt": stamp(now)}
+        sidecar = status["initContainerStatuses"][-1]
+        sidecar |= {"ready": False, "started": False, "restartCount": 5}
+        sidecar |= {"lastState": {"terminated": died}, "state": {"waiting": {"reason": _CRASHES}}}
+    spec = {"nodeName": NODE_NAME, "serviceAccountName": row.account}
+    return merged(found, {"spec": spec, "status": status})
 
 
 def status(
@@ -200,8 +205,14 @@ def backups(
     row: Row, film: Archive, pod_: Manifest, error: str, now: datetime
 ) -> Iterator[Manifest]:
     """A Backup for each base backup, and the newest, where one failed or has not ended."""
-    for id_, info in _done(film):
-        yield _backup(row, f"daily-{id_.replace('T', '')}", _completed(id_, info))
+    for at, (id_, info) in enumerate(_done(film)):
+        told = _completed(id_, info)
+        if row.misreported and at:
+            ended = manifests.failed_status("plugin", error, now)
+            told = {"reconciliationStartedAt": told["reconciliationStartedAt"], **ended}
+        yield _backup(row, f"daily-{id_.replace('T', '')}", told)
+    if row.misreported:
+        return
     if error:
         yield _backup(row, "newest", manifests.failed_status("plugin", error, now))
     if row.runs_for:

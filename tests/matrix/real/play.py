@@ -89,9 +89,9 @@ async def _judged(world: World) -> Mapping[str, Judged]:
     async with asyncio.timeout(PATIENCE):
         told, complained = await process.communicate()
     assert told, complained.decode()
-    return {
-        each["namespace"]: Judged(
-            each["level"], tuple(finding["code"] for finding in each["findings"])
-        )
-        for each in json.loads(told)
-    }
+    return {each["namespace"]: _told(each["level"], each["findings"]) for each in json.loads(told)}
+
+
+def _told(level: str, findings: Sequence[Mapping[str, str]]) -> Judged:
+    evidence = findings[0]["evidence"] if findings else ""
+    return Judged(level, tuple(finding["code"] for finding in findings), evidence)

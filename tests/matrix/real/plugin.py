@@ -92,7 +92,7 @@ class Sidecar:
         self,
         tool: str,
         arguments: list[str],
-        keys: tuple[str, str],
+        keys: tuple[str, str] | None,
         environment: Mapping[str, str],
     ) -> sidecar.Ran:
         async with self.programs:
@@ -108,7 +108,7 @@ class Sidecar:
 
     async def _configured(
         self,
-    ) -> tuple[Mapping[str, Any], tuple[str, str], Mapping[str, str]]:
+    ) -> tuple[Mapping[str, Any], tuple[str, str] | None, Mapping[str, str]]:
         """The ObjectStore's configuration, the keys, and what else Barman gets as environment."""
         path = f"{BARMAN_CLOUD}/namespaces/{self.row.name}/objectstores/{objects.STORE}"
         answer = await self._read(path)
@@ -118,6 +118,8 @@ class Sidecar:
         store, extra = spec["configuration"], spec.get("instanceSidecarConfiguration", {})
         environment = {each["name"]: each["value"] for each in extra.get("env", ())}
         named = store["s3Credentials"]
+        if named.get("inheritFromIAMRole"):
+            return store, None, environment
         keys = (
             await self._value(named["accessKeyId"]),
             await self._value(named["secretAccessKey"]),
@@ -141,10 +143,16 @@ class Sidecar:
             raise _Failed(plugin_error(f"missing key {key}, inside secret {name}"))
         return value
 
+    @property
+    def _may(self) -> bool:
+        """Whether it will be let in once its Role is known."""
+        bound = self.row.account == objects.CLUSTER
+        return bound and not self.row.without & {"role", "right"}
+
     async def _read(self, path: str) -> Answer:
         """Read an object; the genuine authorizer reads Roles through a cache that lags behind."""
         while True:
             answer = await self.account.get(path)
-            if answer.status != 403 or "role" in self.row.without:
+            if answer.status != 403 or not self._may:
                 return answer
             await asyncio.sleep(0.02)

@@ -60,6 +60,14 @@ class Row:
     """Merged into its status."""
     schedule: Words = field(default_factory=dict)
     """Merged into the ScheduledBackup."""
+    archive_error: str = ""
+    """The operator says that archiving fails so."""
+    account: str = "pg"
+    """The service account that the Pods run as; the plugin binds the one named like the cluster."""
+    sidecar_dies: bool = False
+    """It was killed for want of memory and is not back."""
+    misreported: bool = False
+    """The newest base backup is whole, and its Backup says that it failed."""
     backup_error: str = ""
     """The newest Backup failed so."""
     runs_for: float = 0.0
@@ -67,7 +75,8 @@ class Row:
     other_system: bool = False
     """The Cluster has another system identifier than the base backups."""
     without: frozenset[str] = frozenset()
-    """What is not there: ``store``, ``secret``, ``role`` (the sidecar's), ``sidecar``."""
+    """What is not there: ``store``, ``secret``, ``role`` (the sidecar's), ``right`` (in it, to the
+    Secret), ``sidecar``, ``authority`` (the Secret with the CA)."""
 
 
 def _wal(**words: Any) -> Words:
@@ -86,6 +95,8 @@ def _stopped(phase: str, reason: str) -> Words:
     return {"phase": phase, "phaseReason": reason}
 
 
+_SWITCHES = "switchover in progress, refusing archiving"
+
 STORE: tuple[Row, ...] = (
     Row("wrong-secret", "F18", "wrong-secret", "failing", film="stopped", archives=True,
         keys=(stores.ADMIN[0], "wrong")),
@@ -95,6 +106,15 @@ STORE: tuple[Row, ...] = (
         keys=stores.READER),
     Row("read-only-key-inside", "F18", "access-denied", "failing", SILENT, film="stopped", archives=True,
         keys=stores.READER, endpoint=NOBODY, inside="{weed}"),
+    Row("swapped-keys", "F18", "unknown-key", "failing", film="stopped", archives=True,
+        keys=(stores.ADMIN[1], stores.ADMIN[0])),
+    Row("no-credentials", "F14", "no-credentials", "failing", SILENT, film="stopped", archives=True,
+        store={"spec": {"configuration": {"s3Credentials": {
+            "accessKeyId": None, "secretAccessKey": None, "inheritFromIAMRole": True}}}}),
+    Row("plain-to-tls", "F19", "endpoint-closes", "failing", film="stopped", archives=True,
+        endpoint="{tls-as-plain}"),
+    Row("not-s3", "F19", "not-s3", "failing", film="stopped", archives=True,
+        endpoint="{master}"),
     Row("foreign-key", "F18", "access-denied", "failing", film="stopped", archives=True,
         keys=stores.STRANGER),
     Row("no-bucket", "F19", "no-bucket", "failing", film="none", archives=True,
@@ -134,6 +154,7 @@ STORE: tuple[Row, ...] = (
         backup_error="rpc error: code = Unknown desc = {killed}"),
     Row("restarted", "F34", "restarted", "degraded", film="killed",
         backup_error="instance manager was restarted during backup on pod pg-1"),
+    Row("misreported", "F43", "backup-misreported", "degraded", misreported=True),
     Row("postgres-away", "", "backup-failed", "degraded", backs_up=()),
     Row("nothing-lands", "F01", "does-not-land", "failing", ("quiet", "unknown"), film="elsewhere"),
 )  # fmt: skip
@@ -149,6 +170,16 @@ KUBERNETES: tuple[Row, ...] = (
     Row("secret-key", "F14", "secret-key", "failing", film="stopped", archives=True,
         store={"spec": {"configuration": {"s3Credentials": {
             "secretAccessKey": {"name": "keys", "key": "OTHER"}}}}}),
+    Row("secret-empty", "F14", "secret-value", "failing", film="stopped", archives=True,
+        secret={"SECRET": ""}),
+    Row("ca-missing", "F13", "secret-missing", "failing", film="stopped", archives=True,
+        endpoint="{tls}", trusts=True, without=frozenset({"authority"})),
+    Row("role-stale", "F15", "role-stale", "failing", film="stopped", archives=True,
+        without=frozenset({"right"})),
+    Row("other-account", "F17", "service-account", "failing", film="stopped", archives=True,
+        account="app"),
+    Row("sidecar-dies", "F08", "sidecar-dead", "failing", film="stopped", archives=True,
+        sidecar_dies=True),
     Row("secret-blank", "F14", "secret-blank", "failing", film="stopped", archives=True,
         secret={"SECRET": stores.ADMIN[1] + "\n"}),
     Row("plugin-absent", "F01", "unprotected", "unprotected", cluster=_spec(plugins=[])),
@@ -201,6 +232,8 @@ HEALTHY: tuple[Row, ...] = (
         inside="{weed}"),
     Row("calm-flag-off", "", "", "protected",
         cluster=_plugin(parameters={"barmanObjectName": "store"})),
+    Row("calm-switchover", "", "", "protected", archive_error=_SWITCHES,
+        status={"targetPrimary": "pg-2", "phase": "Switchover in progress"}),
     Row("calm-running", "", "", "protected", film="killed", runs_for=0.01),
     Row("calm-suspended", "", "", "protected", schedule=_spec(suspend=True)),
 )  # fmt: skip

@@ -24,6 +24,7 @@ from tests.matrix.real.rows import Row
 from tests.matrix.strict import Strict
 from tests.wire import stores
 from tui.sandbox import s3
+from tui.sandbox.faults import SOCKET_REFUSED, base_backup_failed
 from tui.sandbox.manifests import Manifest, plugin_objects
 from tui.sandbox.tls import Certificate
 
@@ -154,15 +155,15 @@ class _Kube:
         assert answer.status == 200, (status, answer.text)
         return answer.body
 
-    async def token(self, namespace: str) -> str:
-        """A token of the sidecar's account."""
+    async def token(self, namespace: str, account: str) -> str:
+        """A token of a service account."""
         where = _PLURALS["ServiceAccount"].format(namespace)
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
             "spec": {"expirationSeconds": 3600},
         }
-        answer = await self._admin.create(f"{where}/{objects.CLUSTER}/token", request)
+        answer = await self._admin.create(f"{where}/{account}/token", request)
         assert answer.status == 201, answer.text
         token: str = answer.body["status"]["token"]
         return token
@@ -184,18 +185,20 @@ class _One:
         row, put, made = self.row, self.kube.put, self.world.made
         await put(objects.namespace(row.name))
         store = objects.store(row, self._endpoint(row.endpoint), self.film)
-        for each in objects.rights(row, store):
+        for each in objects.rights(row):
             await put(each)
         if "store" not in row.without:
             await put(store)
         if "secret" not in row.without:
             await put(objects.secret(row))
-        if row.trusts:
+        if row.trusts and "authority" not in row.without:
             await put(objects.authority(row, self.world.certificate.ca))
         cluster = await put(objects.cluster(row))
         pod = await put(objects.pod(row, cluster, store, self.address, self.now))
         archived, backed_up = await self._happen(programs)
         error = backed_up.error or row.backup_error.format(killed=made.killed_by)
+        if row.misreported:
+            error = base_backup_failed(1)
         last = (
             ("failed", error) if error else ("started", "") if row.runs_for else ("completed", "")
         )
@@ -226,14 +229,18 @@ class _One:
                 "tls": weed.tls_url,
                 "strict": self.world.strict.url,
                 "weed-as-tls": weed.url.replace("http:", "https:"),
+                "tls-as-plain": weed.tls_url.replace("https:", "http:"),
+                "master": f"http://{weed.master}",
             }
         )
 
     async def _happen(self, programs: asyncio.Semaphore) -> tuple[Outcome, Outcome]:
         row, made = self.row, self.world.made
-        archived = backed_up = Outcome()
+        archived, backed_up = Outcome(row.archive_error), Outcome()
+        if row.sidecar_dies:
+            return Outcome(SOCKET_REFUSED), backed_up
         if row.archives or row.backs_up is not None:
-            token = await self.kube.token(row.name)
+            token = await self.kube.token(row.name, row.account)
             async with _client(self.world, token) as account:
                 inside = self._endpoint(row.inside)
                 sidecar = Sidecar(row, account, self.world.folder, programs, inside)

@@ -142,6 +142,14 @@ LINES = [
     ("SSL validation failed for https://x/ [SSL: CERTIFICATE_VERIFY_FAILED]", "tls"),
     ("An error occurred (RequestTimeTooSkewed) when calling the PutObject", "clock-skew"),
     ("Invalid s3 URL address: acme-pg/prod", "bad-endpoint"),
+    ("Unable to locate credentials", "no-credentials"),
+    ("Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY", "no-credentials"),
+    (
+        "Connection was closed before we received a valid response from endpoint URL",
+        "endpoint-closes",
+    ),
+    ("An error occurred (404) when calling the PutObject operation: Not Found", "not-s3"),
+    ("Unable to parse response (not well-formed), invalid XML received.", "not-s3"),
     ("WAL archive check failed for server pg: Expected empty archive", "not-empty"),
     ("(NotImplemented) Header 'x-amz-tagging' with value 'a=b' not implemented", "not-on-r2"),
     (
@@ -350,6 +358,20 @@ def test_our_own_look_is_no_cause_where_the_sidecar_says_what_fails() -> None:
     assert judged(seen).findings[0].code == "tls"
     logged = failing(EXIT.format(4), sidecar_errors=said_by_barman(denied), film=NotKnown(why))
     assert judged(logged).findings[0].code == "access-denied"
+
+
+def test_the_secret_that_is_missing_is_named_be_it_the_one_with_the_ca() -> None:
+    error = 'while getting secret r2-ca: secrets "r2-ca" not found'
+    assert "create Secret r2-ca in" in judged(failing(error)).findings[0].advice
+
+
+def test_an_account_that_is_not_bound_explains_what_it_may_not_read() -> None:
+    text = 'objectstores.barmancloud.cnpg.io "r2" is forbidden: User "system:serviceaccount:prod:x"'
+    seen = failing(text, pods=(a_pod(account="x"),))
+    assert [each.code for each in judged(seen).findings][:2] == [
+        "service-account",
+        "store-forbidden",
+    ]
 
 
 def test_archiving_that_fails_says_who_could_not_be_heard_about_it() -> None:
@@ -626,6 +648,12 @@ SECRETS: list[tuple[dict[str, Any], str, str]] = [
         "the value of ACCESS_SECRET_KEY begins or ends with a blank or a newline",
     ),
 ]
+
+
+def test_an_empty_value_stands_before_what_barman_says_of_it() -> None:
+    lines = said_by_barman("Partial credentials found in env, missing: AWS_SECRET_ACCESS_KEY")
+    seen = failing(sidecar_errors=lines, **kept(**{**KEYS, "ACCESS_SECRET_KEY": ""}))
+    assert [each.code for each in judged(seen).findings][:2] == ["secret-value", "no-credentials"]
 
 
 @pytest.mark.parametrize(("seen", "code", "evidence"), SECRETS, ids=[each[1] for each in SECRETS])

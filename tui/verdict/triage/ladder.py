@@ -193,10 +193,13 @@ def causes(ladder: Sequence[Rung], symptoms: Sequence[Finding]) -> list[Finding]
 def _rungs(step: Step, at: Case, symptoms: Sequence[Finding]) -> Iterator[Rung]:
     """The causes first, then the symptoms; a remark stands in for the words of a rung that holds."""
     found = [_rung(step, trouble, known.numbers) for known, trouble in texts.look(at, step.code)]
-    told = {rung.code for rung in found}
+    told, follow = {rung.code for rung in found}, set[str]()
     for rule in step.rules:
         trouble = rule.look(at)
-        if trouble is not None and trouble.code not in told:
+        if trouble is None:
+            continue
+        follow.update(trouble.explains)
+        if trouble.code not in told:
             told.add(trouble.code)
             found.append(_rung(step, trouble, rule.numbers))
     found += [
@@ -207,7 +210,7 @@ def _rungs(step: Step, at: Case, symptoms: Sequence[Finding]) -> Iterator[Rung]:
     if not any(rung.state is not State.HOLDS for rung in found):
         yield _sound(step, at, found[0] if found else None)
         found = found[1:]
-    yield from sorted(found, key=lambda rung: rung.level)
+    yield from sorted(found, key=lambda rung: (rung.level, rung.code in follow))
 
 
 def _rung(step: Step, trouble: Trouble, numbers: tuple[str, ...]) -> Rung:

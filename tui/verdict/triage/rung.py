@@ -37,6 +37,8 @@ class Trouble:
     """The exact command or patch, ``""`` where there is none."""
     fix: Fix | None = None
     """The remedy, where it can be carried out from here."""
+    explains: tuple[str, ...] = ()
+    """Codes on the same rung that only follow from this: it stands before them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ def no_value(case: Case) -> Trouble | None:
                 kept.trouble(each.key),
                 f"write {each.key} of Secret {each.secret} anew",
                 _EDIT.format_map({**case.names, "secret": each.secret}),
+                explains=("no-credentials",),
             )
     return None
 

@@ -132,6 +132,7 @@ def other_account(case: Case) -> Trouble | None:
         f"Pods run as {name}, RoleBinding {case.names['cluster']}-barman-cloud names the cluster's",
         f"add ServiceAccount {name} to the RoleBinding's subjects; the plugin keeps it",
         "kubectl -n {ns} edit rolebinding {cluster}-barman-cloud".format_map(case.names),
+        explains=("store-forbidden", "role-stale"),
     )
 
 

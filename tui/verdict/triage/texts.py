@@ -98,6 +98,10 @@ TEXTS: tuple[Known, ...] = (
            r"missing access key ID|missing secret access key|no credentials defined", "secret-key",
            "F14", "a key that the ObjectStore names is not in the Secret",
            "add it to Secret {secret}, or correct s3Credentials of ObjectStore {store}", _SECRET),
+    _known("secret", r"Unable to locate credentials|Partial credentials found", "no-credentials",
+           "F14", "Barman has no keys for the store",
+           "name accessKeyId and secretAccessKey in s3Credentials of ObjectStore {store}; with "
+           "inheritFromIAMRole the Pods' ServiceAccount must have that role", _STORE),
     _known("secret", r"begins or ends with a blank or a newline", "secret-blank", "F14",
            "a value in the Secret has a blank or a newline at an end",
            "write the Secret anew with printf, not echo: the sidecar sends the value as it is",
@@ -146,6 +150,15 @@ TEXTS: tuple[Known, ...] = (
            r"\(PermanentRedirect\)", "bad-endpoint", "F19",
            "endpointURL or destinationPath is not an address of the store",
            "destinationPath is s3://bucket/path; endpointURL is https://host without a bucket", _STORE),
+    _known("network", r"Connection was closed before we received|closed the connection without an ans",
+           "endpoint-closes", "F19", "the endpoint closes connections without an answer",
+           "if endpointURL ({endpoint}) begins with http://, try https://; else see the store or a "
+           "proxy before it", _STORE),
+    _known("network", r"\(404\) when calling the (?:PutObject|CreateBucket)|invalid XML received|"
+           r"nothing there speaks S3|came instead of S3's answer|something else than S3's answer came",
+           "not-s3", "F19", "what answers at the endpoint does not speak S3",
+           "correct endpointURL ({endpoint}): the address of the S3 API, not of a console or proxy",
+           _STORE),
     _known("bucket", r"\(NoSuchBucket\)|specified bucket does not exist|there is no bucket",
            "no-bucket", "F19", "there is no bucket {bucket} at this endpoint",
            "correct destinationPath or endpointURL ({endpoint}), or create the bucket", _STORE),
@@ -220,6 +233,7 @@ def match(text: str) -> Known | None:
 def _trouble(case: Case, said: Said, known: Known) -> Trouble:
     when = f" at {words.moment(said.at, case.now)}" if said.at else ""
     setting = settings.of(known.code, case.store)
+    names = {**case.names, **_named(said.text)}
     remedy, command = known.remedy, known.command
     if known.code == "checksums" and case.store is not None and setting is None:
         remedy, command = _NOT_ROLLED, _RESTART
@@ -227,12 +241,21 @@ def _trouble(case: Case, said: Said, known: Known) -> Trouble:
         code=known.code,
         level=_level(case, said, known),
         word=known.code.replace("-", " "),
-        headline=words.shorten(known.headline.format_map(case.names), 70),
+        headline=words.shorten(known.headline.format_map(names), 70),
         evidence=words.shorten(f"{said.source}{when}: {said.text}", 300),
-        remedy=remedy.format_map(case.names),
-        command=setting.command if setting else command.format_map(case.names),
+        remedy=remedy.format_map(names),
+        command=setting.command if setting else command.format_map(names),
         fix=setting.fix if setting else None,
     )
+
+
+_SECRET_NAMED = re.compile(r'secrets? "([^"]+)"|inside secret (\S+)|Secret [^\s/]+/([^\s,:]+)')
+
+
+def _named(text: str) -> dict[str, str]:
+    """The Secret a text speaks of: an ObjectStore may name several."""
+    found = _SECRET_NAMED.search(text)
+    return {"secret": next(filter(None, found.groups()))} if found else {}
 
 
 def _level(case: Case, said: Said, known: Known) -> Level:
