@@ -21,7 +21,13 @@ from tests.e2e import stack
 WAL_ARCHIVE = "barman-cloud-wal-archive"
 CHECK = "barman-cloud-check-wal-archive"
 BACKUP = "barman-cloud-backup"
-_MODULES = {WAL_ARCHIVE: "walarchive", CHECK: "check_wal_archive", BACKUP: "backup"}
+DELETE = "barman-cloud-backup-delete"
+_MODULES = {
+    WAL_ARCHIVE: "walarchive",
+    CHECK: "check_wal_archive",
+    BACKUP: "backup",
+    DELETE: "backup_delete",
+}
 
 PLAIN = {
     "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",

@@ -60,6 +60,8 @@ class Reach:
     """What ends its path early, None if it leads to the newest segment."""
     lacks: tuple[str, ...] = ()
     """Tars of a backup that is DONE which a restore would ask for and not find."""
+    unreadable: bool = False
+    """Whether its backup.info is there and says nothing that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,8 @@ def _film(base: Base, info: Info | Unreadable | None, size: int) -> _Film | Reac
     if info is None:
         return Reach(base.id, Usable.UNSEEN, "its backup.info has not been read yet")
     if isinstance(info, Unreadable):
-        return Reach(base.id, Usable.NO, f"its backup.info cannot be read: {info.why}")
+        why = f"its backup.info cannot be read: {info.why}"
+        return Reach(base.id, Usable.NO, why, unreadable=True)
     if info.status is Status.FAILED:
         why = f"it failed: {info.error or 'backup.info gives no reason'}"
         return Reach(base.id, Usable.NO, why, info.timeline)

@@ -11,8 +11,8 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,18 @@ class Archive:
         """The same, but for what has one of these in its name."""
         kept = (one for one in self.lying if not any(part in one.name for part in parts))
         return Archive(tuple(kept))
+
+    def garbled(self) -> Archive:
+        """The same, with half of the oldest backup.info."""
+        oldest = next(id_ for id_, _ in self.infos)
+        return Archive(
+            tuple(
+                replace(each, size=each.size // 2, body=each.body[: each.size // 2])
+                if each.body and each.name == f"base/{oldest}/backup.info"
+                else each
+                for each in self.lying
+            )
+        )
 
     def ending(self, until: datetime, *, slower: int = SLOWER) -> Archive:
         """The same, as if it had been made slower and ended then."""
@@ -196,7 +208,3 @@ def _other_system(stack_: Stack) -> str:
     found = re.search(r"system identifier:\s+(\d+)", told)
     assert found is not None, told
     return found[1]
-
-
-AGO = timedelta(hours=2)
-"""When what fails began to fail."""

@@ -221,7 +221,7 @@ def backups(
 
 
 def _done(film: Archive) -> list[tuple[str, Mapping[str, str]]]:
-    return [(id_, info) for id_, info in film.infos if info["status"] == "DONE"]
+    return [(id_, info) for id_, info in film.infos if info.get("status") == "DONE"]
 
 
 def _backup(row: Row, name: str, status_: Mapping[str, Any]) -> Manifest:
@@ -259,6 +259,24 @@ def _completed(id_: str, info: Mapping[str, str]) -> Manifest:
         "endLSN": info["end_xlog"],
         "online": True,
         "pluginMetadata": {"pluginName": PLUGIN, "timeline": info["timeline"]},
+    }
+
+
+def event(row: Row, message: str, now: datetime) -> Manifest:
+    """What the plugin's maintenance says about the Cluster when it fails."""
+    about = {"apiVersion": CNPG, "kind": "Cluster", "name": CLUSTER, "namespace": row.name}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{CLUSTER}.1", "namespace": row.name},
+        "involvedObject": about,
+        "reason": "RetentionPolicyFailed",
+        "message": message,
+        "type": "Warning",
+        "source": {"component": "policy-runnable"},
+        "firstTimestamp": stamp(now),
+        "lastTimestamp": stamp(now),
+        "count": 1,
     }
 
 

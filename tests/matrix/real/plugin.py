@@ -18,7 +18,7 @@ from tests.apiserver.client import BARMAN_CLOUD, Answer, Client
 from tests.matrix import sidecar
 from tests.matrix.real import objects
 from tests.matrix.real.rows import Row
-from tests.matrix.sidecar import BACKUP, CHECK, WAL_ARCHIVE
+from tests.matrix.sidecar import BACKUP, CHECK, DELETE, WAL_ARCHIVE
 from tui.sandbox.faults import base_backup_failed, plugin_error, wal_archive_failed
 from tui.sandbox.manifests import secret_value
 
@@ -78,6 +78,16 @@ class Sidecar:
         if not ran.status:
             return Outcome()
         return Outcome(base_backup_failed(ran.status), ran.logged(datetime.now(UTC)))
+
+    async def prune(self) -> Outcome:
+        """Enforce the retention policy, as the plugin's maintenance does every half hour."""
+        store, keys, environment = await self._configured()
+        policy = "RECOVERY WINDOW OF 1 DAYS"
+        arguments = ["--retention-policy", policy, *self._where(store)]
+        ran = await self._run(DELETE, arguments, keys, environment)
+        if not ran.status:
+            return Outcome()
+        return Outcome("Retention policy failed", ran.logged(datetime.now(UTC)))
 
     def _where(self, store: Mapping[str, Any]) -> list[str]:
         endpoint = [

@@ -34,11 +34,13 @@ class Row:
     unheard: tuple[str, str] | None = None
     """Code and level without log and instance; None: the same."""
     film: str = "whole"
-    """What lies in the bucket (``stage.films``)."""
+    """What lies in the bucket (``films.of``)."""
     archives: bool = False
     """Barman really archives the next segment; the operator's word is what comes of that."""
     backs_up: tuple[str, ...] | None = None
     """Barman really takes a base backup, with these arguments."""
+    prunes: bool = False
+    """Barman really deletes what a policy of one day gives up."""
     fresh: bool = False
     """A new cluster: Barman first checks that the archive is empty."""
     late: bool = False
@@ -150,6 +152,8 @@ STORE: tuple[Row, ...] = (
     Row("lost-history", "F38", "cut-off", "failing", film="no-history"),
     Row("retention-idle", "F36", "retention-idle", "degraded", film="kept",
         store=_spec(retentionPolicy="1d")),
+    Row("unreadable-info", "F36", "retention-fails", "degraded", film="garbled", prunes=True,
+        store=_spec(retentionPolicy="1d")),
     Row("killed-backup", "F08", "sidecar-killed", "degraded", film="killed",
         backup_error="rpc error: code = Unknown desc = {killed}"),
     Row("restarted", "F34", "restarted", "degraded", film="killed",
@@ -228,6 +232,8 @@ HEALTHY: tuple[Row, ...] = (
     Row("calm-young", "", "first-backup-due", "unknown", archives=True, fresh=True, film="none"),
     Row("calm-idle", "", "", "protected", ("quiet", "unknown"), film="idle"),
     Row("calm-promoted", "", "", "protected", film="promoted"),
+    Row("calm-pruned", "", "", "protected", film="kept", prunes=True,
+        store=_spec(retentionPolicy="1d")),
     Row("calm-inside", "", "one-witness", "unknown", archives=True, endpoint=NOBODY,
         inside="{weed}"),
     Row("calm-flag-off", "", "", "protected",

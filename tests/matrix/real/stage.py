@@ -11,13 +11,13 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from tests.apiserver.client import BARMAN_CLOUD, CNPG, Client
 from tests.apiserver.server import KubeApiServer
-from tests.matrix.real import objects
-from tests.matrix.real.archive import AGO, Archive, Made
+from tests.matrix.real import films, objects
+from tests.matrix.real.archive import Archive, Made
 from tests.matrix.real.network import Network
 from tests.matrix.real.plugin import Outcome, Sidecar
 from tests.matrix.real.rows import Row
@@ -32,6 +32,7 @@ PROGRAMS = 3
 _PLURALS = {
     "Backup": f"{CNPG}/namespaces/{{}}/backups",
     "Cluster": f"{CNPG}/namespaces/{{}}/clusters",
+    "Event": "/api/v1/namespaces/{}/events",
     "Namespace": "/api/v1/namespaces",
     "Node": "/api/v1/nodes",
     "ObjectStore": f"{BARMAN_CLOUD}/namespaces/{{}}/objectstores",
@@ -60,8 +61,8 @@ class World:
 async def stage(world: World, rows: Sequence[Row]) -> None:
     """Stage them all."""
     now = objects.utc_now()
-    films = {row.name: film(world.made, row, now) for row in rows}
-    await asyncio.to_thread(world.made.stack.weed.lay, list(_past(rows, films)))
+    lying = {row.name: films.of(world.made, row.film, now) for row in rows}
+    await asyncio.to_thread(world.made.stack.weed.lay, list(_past(rows, lying)))
     async with _client(world, world.api.admin_token) as admin:
         kube = _Kube(admin)
         await kube.put(objects.node())
@@ -71,62 +72,16 @@ async def stage(world: World, rows: Sequence[Row]) -> None:
         programs = asyncio.Semaphore(PROGRAMS)
         async with asyncio.TaskGroup() as group:
             for number, row in enumerate(rows, 1):
-                one = _One(world, kube, row, films[row.name], f"10.42.0.{number}", now)
+                one = _One(world, kube, row, lying[row.name], f"10.42.0.{number}", now)
                 group.create_task(one.stage(programs))
 
 
-def film(made: Made, row: Row, now: datetime) -> Archive:
-    """What of the archive lies in the bucket for this row."""
-    whole = made.archive
-    match row.film:
-        case "none":
-            return Archive(())
-        case "stopped":
-            return whole.ending(now - AGO)
-        case "idle" | "elsewhere":
-            return whole.ending(now - timedelta(minutes=40))
-        case "torn":
-            # One that came after the last base backup, and is not the last.
-            return whole.without(whole.segments[-4].segment).ending(now - timedelta(minutes=20))
-        case "hole":
-            return whole.without(_between(whole)).ending(now)
-        case "kept":
-            newest = max(each.at for each in whole.lying if each.name.startswith("base/"))
-            idle = whole.lying[-1].at - newest
-            return whole.ending(now, slower=int(timedelta(days=5) / idle))
-        case "killed":
-            return Archive((*whole.lying, *made.killed.lying)).ending(now, slower=30)
-        case "promoted":
-            return made.promoted.ending(now)
-        case "no-history":
-            return made.promoted.without(".history").ending(now - timedelta(minutes=5))
-    return whole.without(*_lost(whole, row.film)).ending(now)
-
-
-def _lost(whole: Archive, what: str) -> tuple[str, ...]:
-    _, (newest, info) = whole.infos
-    return {
-        "whole": (),
-        "no-data": ("/data.tar",),
-        "no-infos": ("/backup.info",),
-        "no-newest-data": (f"{newest}/data.tar",),
-        "no-base-wal": (f"/{info['begin_wal']}.gz",),
-    }[what]
-
-
-def _between(whole: Archive) -> str:
-    """A segment behind the first base backup and before the second."""
-    _, second = whole.infos
-    before = [each.segment for each in whole.segments if each.segment < second[1]["begin_wal"]]
-    return before[-2]
-
-
 def _past(
-    rows: Sequence[Row], films: Mapping[str, Archive]
+    rows: Sequence[Row], lying: Mapping[str, Archive]
 ) -> Iterator[tuple[s3.Lying, bytes | None]]:
     for row in rows:
         path = row.path.format(name=row.name).removeprefix(f"s3://{stores.BUCKET}/")
-        for each in films[row.name].lying:
+        for each in lying[row.name].lying:
             key = f"{path}/{objects.CLUSTER}/{each.name}"
             yield s3.Lying(key, each.size, each.at), each.body
 
@@ -239,7 +194,7 @@ class _One:
         archived, backed_up = Outcome(row.archive_error), Outcome()
         if row.sidecar_dies:
             return Outcome(SOCKET_REFUSED), backed_up
-        if row.archives or row.backs_up is not None:
+        if row.archives or row.prunes or row.backs_up is not None:
             token = await self.kube.token(row.name, row.account)
             async with _client(self.world, token) as account:
                 inside = self._endpoint(row.inside)
@@ -248,6 +203,8 @@ class _One:
                     archived = await sidecar.archive(made.following)
                 if row.backs_up is not None:
                     backed_up = await sidecar.back_up(row.backs_up, made.stack.port)
+                if row.prunes and (pruned := await sidecar.prune()).error:
+                    await self.kube.put(objects.event(row, pruned.error, self.now))
         return archived, backed_up
 
     def _instance(self, error: str) -> Manifest:

@@ -398,6 +398,17 @@ def test_a_failed_backup_whose_data_is_whole_is_called_misreported() -> None:
     assert codes[0] == "backup-misreported"
 
 
+def test_one_backup_info_that_cannot_be_read_stops_retention() -> None:
+    whole = film()
+    why = "its backup.info cannot be read: it has no status"
+    odd = Reach("20261101T020000", Usable.NO, why, unreadable=True)
+    reaches = (odd, *whole.continuity.reaches)
+    seen = witnesses(film=replace(whole, continuity=replace(whole.continuity, reaches=reaches)))
+    (only,) = judged(seen).findings
+    assert (only.code, only.level) == ("retention-fails", Level.DEGRADED)
+    assert only.evidence == f"base backup 20261101T020000: {why}"
+
+
 def test_base_backups_long_past_the_policy_mean_that_retention_does_not_run() -> None:
     short = witnesses(store=a_store(retention="1d"))
     whole = film()

@@ -152,7 +152,7 @@ STEPS: tuple[Step, ...] = (
         "retention",
         "retention",
         retention.runs,
-        (retention.idle, retention.no_policy, retention.window_jumped),
+        (retention.unreadable, retention.idle, retention.no_policy, retention.window_jumped),
     ),
     Step(
         "window",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from tui import words
 from tui.barman import retention
 from tui.barman.continuity import Usable
+from tui.cnpg.location import Location
 from tui.verdict import evidence
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
@@ -50,6 +51,26 @@ def _obsolete(case: Case, before: datetime) -> list[str]:
         if each.usable is Usable.YES and each.end_time and each.end_time < before
     ]
     return [base for base in old[:-1] if base in bases and bases[base].keep is None]
+
+
+@rule("F36")
+def unreadable(case: Case) -> Trouble | None:
+    """Barman deletes nothing at all while it cannot read one backup.info."""
+    reaches = case.film.continuity.reaches if case.film else ()
+    odd = [reach for reach in reaches if reach.unreadable]
+    if not odd:
+        return None
+    return Trouble(
+        "retention-fails",
+        Level.DEGRADED,
+        "retention fails",
+        "retention fails: nothing old is deleted",
+        f"base backup {odd[0].base}: {odd[0].why}",
+        "remove or repair the base backup whose backup.info cannot be read",
+        "aws s3 ls --recursive {place}/{server}/base/ --endpoint-url {endpoint}".format_map(
+            {**case.names, "place": case.where.place if isinstance(case.where, Location) else ""}
+        ),
+    )
 
 
 @rule("F36")
