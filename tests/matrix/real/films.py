@@ -47,6 +47,7 @@ def _lost(whole: Archive, what: str) -> tuple[str, ...]:
         "hole": (segments[begin - 2],),  # between the base backups
         "no-data": ("/data.tar",),
         "no-infos": ("/backup.info",),
+        "no-bases": ("base/",),
         "no-newest-data": (f"{newest}/data.tar",),
         "no-base-wal": (f"/{segments[begin]}.gz",),
         "no-history": (".history",),

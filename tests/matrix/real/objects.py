@@ -198,7 +198,20 @@ def schedule(row: Row, now: datetime) -> Manifest:
             "nextScheduleTime": stamp(following),
         },
     }
+    if row.overdue:
+        times = ("lastCheckTime", "lastScheduleTime", "nextScheduleTime")
+        manifest["status"] = dict.fromkeys(times, stamp(last - timedelta(days=1)))
     return merged(manifest, row.schedule)
+
+
+def created(rows: Mapping[str, Row], kept: Manifest, now: datetime) -> str:
+    """When an object of the operator's was made: ages are nobody's to choose but in the store."""
+    row = rows[kept["metadata"]["namespace"]]
+    if kept["kind"] != "Backup":
+        return stamp(now - timedelta(days=row.age))
+    told = kept.get("status", {})
+    began = told.get("reconciliationStartedAt") or told.get("reconciliationTerminatedAt")
+    return str(began or stamp(now - timedelta(minutes=30)))
 
 
 def backups(
@@ -215,6 +228,8 @@ def backups(
         return
     if error:
         yield _backup(row, "newest", manifests.failed_status("plugin", error, now))
+    if row.waits is not None:
+        yield _backup(row, "waiting", {"phase": row.waits} if row.waits else {})
     if row.runs_for:
         began = now - timedelta(hours=row.runs_for)
         yield _backup(row, "running", manifests.started_status(pod_, 150018, began))

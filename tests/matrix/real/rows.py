@@ -70,10 +70,16 @@ class Row:
     """It was killed for want of memory and is not back."""
     misreported: bool = False
     """The newest base backup is whole, and its Backup says that it failed."""
+    overdue: bool = False
+    """The schedule missed its slot."""
     backup_error: str = ""
     """The newest Backup failed so."""
     runs_for: float = 0.0
     """A Backup was started so many hours ago and has not ended."""
+    waits: str | None = None
+    """A Backup has been in this phase for half an hour, and was never started."""
+    age: float = 30.0
+    """Of the Cluster and its schedule, in days."""
     other_system: bool = False
     """The Cluster has another system identifier than the base backups."""
     without: frozenset[str] = frozenset()
@@ -146,6 +152,7 @@ STORE: tuple[Row, ...] = (
     Row("lost-wal", "F38", "torn-film", "failing", film="torn"),
     Row("lost-wal-between", "F38", "hole", "degraded", film="hole"),
     Row("lost-data", "F37", "nothing-restorable", "failing", film="no-data"),
+    Row("no-base", "", "nothing-restorable", "failing", film="no-bases"),
     Row("lost-infos", "F37", "nothing-restorable", "failing", film="no-infos"),
     Row("lost-newest-data", "F37", "base-without-data", "degraded", film="no-newest-data"),
     Row("base-without-wal", "F20", "torn-film", "failing", film="no-base-wal"),
@@ -218,6 +225,9 @@ KUBERNETES: tuple[Row, ...] = (
         schedule=_spec(pluginConfiguration=None)),
     Row("five-fields", "F28", "five-field-cron", "degraded", schedule=_spec(schedule="0 2 * * *")),
     Row("stuck", "F29", "queue-stuck", "degraded", runs_for=12),
+    Row("pending", "F29", "queue-stuck", "degraded", waits="pending"),
+    Row("not-taken-up", "F04", "not-taken-up", "degraded", waits=""),
+    Row("overdue", "F30", "schedule-overdue", "degraded", overdue=True),
     Row("disk-full", "F31", "disk-full", "degraded", status=_stopped(
         "Not enough disk space", "Insufficient disk space detected in one or more pods")),
     Row("switched-off", "F35", "archiving-off", "failing",
@@ -229,7 +239,8 @@ HEALTHY: tuple[Row, ...] = (
     Row("calm", "", "", "protected", archives=True),
     Row("calm-tls", "", "", "protected", archives=True, endpoint="{tls}", trusts=True),
     Row("calm-strict", "", "", "protected", archives=True, endpoint="{strict}"),
-    Row("calm-young", "", "first-backup-due", "unknown", archives=True, fresh=True, film="none"),
+    Row("calm-young", "", "first-backup-due", "unknown", archives=True, fresh=True, film="none",
+        age=0.01),
     Row("calm-idle", "", "", "protected", ("quiet", "unknown"), film="idle"),
     Row("calm-promoted", "", "", "protected", film="promoted"),
     Row("calm-pruned", "", "", "protected", film="kept", prunes=True,

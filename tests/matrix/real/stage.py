@@ -74,6 +74,10 @@ async def stage(world: World, rows: Sequence[Row]) -> None:
             for number, row in enumerate(rows, 1):
                 one = _One(world, kube, row, lying[row.name], f"10.42.0.{number}", now)
                 group.create_task(one.stage(programs))
+    named = {row.name: row for row in rows}
+    await asyncio.to_thread(
+        world.api.backdate, "postgresql.cnpg.io", lambda kept: objects.created(named, kept, now)
+    )
 
 
 def _past(
