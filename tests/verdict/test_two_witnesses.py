@@ -14,6 +14,7 @@ from tui.cnpg.instance import InstanceStatus, Passed
 from tui.cnpg.manifest import BARMAN_PLUGIN, Key
 from tui.verdict import health, window
 from tui.verdict.health import Level, Verdict
+from tui.verdict.window import NoWindow
 from tui.verdict.witnesses import Film, NotKnown, Witnesses
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -110,6 +111,7 @@ def verdict(
     since: str = "2026-11-20T00:00:00Z",
     created: str = "2026-01-01T00:00:00Z",
     unheard_since: datetime | None = None,
+    **status: Any,
 ) -> Verdict:
     plugin = {
         "name": BARMAN_PLUGIN,
@@ -121,7 +123,7 @@ def verdict(
         {
             "metadata": {"name": "pg", "namespace": "prod", "creationTimestamp": created},
             "spec": {"plugins": [plugin]},
-            "status": {"conditions": [condition], "systemID": SYSTEM},
+            "status": {"conditions": [condition], "systemID": SYSTEM, **status},
         }
     )
     kept = store.read(
@@ -279,3 +281,31 @@ def test_what_is_at_risk_grows_with_the_clock_and_nothing_need_be_said() -> None
     assert later == "3m41s of changes, 7 segments, if the primary vanished now"
     rung = next(rung for rung in found.ladder if rung.code == "window")
     assert rung.evidence.endswith("; 2m41s of changes, 7 segments at risk")
+
+
+UNSEEN = NoWindow("the base backups have not been listed yet", unseen=True)
+
+
+@pytest.mark.parametrize("switching", [False, True])
+@pytest.mark.parametrize("archiving", ["True", "False", "Unknown"])
+@pytest.mark.parametrize(
+    "seen",
+    [
+        NotKnown(""),
+        NotKnown("secrets get is forbidden"),
+        film(whole=None, window=UNSEEN),
+        film(whole=None, window=UNSEEN, trouble="the store does not answer"),
+        film(whole=None),
+        film(with_base=False),
+    ],
+)
+def test_without_the_buckets_whole_word_something_is_said_and_nothing_is_green(
+    seen: Film | NotKnown, archiving: str, switching: bool
+) -> None:
+    target = "pg-2" if switching else "pg-1"
+    for asked in (instance(), NotKnown("not asked")):
+        found = verdict(
+            seen, asked, archiving=archiving, currentPrimary="pg-1", targetPrimary=target
+        )
+        assert found.findings
+        assert found.level is not Level.PROTECTED

@@ -309,15 +309,20 @@ def _server_silent(seen: Witnesses, now: datetime) -> Finding | None:
 
 
 def _operators_word_alone(seen: Witnesses, why: str) -> Finding | None:
-    if seen.cluster.archiving is None or not seen.cluster.archiving.holds:
-        return None
-    if not isinstance(seen.backups, NotKnown) and evidence.last_good_backup(seen) is None:
+    condition = seen.cluster.archiving
+    if condition is None or archiving.said_to_fail(seen):
+        return None  # that is said already
+    if not condition.holds:
+        word, said = "switchover", "a switchover is under way"
+    elif not isinstance(seen.backups, NotKnown) and evidence.last_good_backup(seen) is None:
         return _no_base_backup()
+    else:
+        word, said = "operator says ok", "the operator says archiving works"
     return Finding(
         "one-witness",
         Level.UNKNOWN,
-        "operator says ok",
-        "the operator says archiving works; the bucket was not looked at",
+        word,
+        f"{said}; the bucket was not looked at",
         f"bucket: {why}" if why else "",
     )
 
