@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tui.barman import continuity, path
+from tui.barman.catalog import Server
 from tui.barman.info import Info
 from tui.barman.path import Loss
 from tui.cnpg.location import Place
@@ -43,8 +44,10 @@ class Archives:
             if trouble or not looked:
                 return NotKnown(trouble)
             return NotKnown(f"{place} has nothing under the server name {server}")
-        film = self._worked_out(fold, place, server)
         whole = _whole(state)
+        if trouble and whole is None and _nothing_seen(fold.catalog.servers[server]):
+            return NotKnown(trouble)
+        film = self._worked_out(fold, place, server)
         # A quick look that finds nothing new tells no fold, and a look that fails tells one again.
         seen = whole or fold.at
         return replace(
@@ -88,6 +91,12 @@ def _develop(fold: Folded, server: str, losses: frozenset[Loss]) -> Film:
         system_ids=frozenset(systems),
         seal=fold.seals.get(server),
     )
+
+
+def _nothing_seen(server: Server) -> bool:
+    """Whether a look ended before anything of the server was listed: that is not an empty archive."""
+    told = server.bases_listed or server.unlisted is not None
+    return not (told or server.bases or server.directories or server.histories)
 
 
 def _whole(state: SweepState | None) -> datetime | None:
