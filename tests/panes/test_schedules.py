@@ -289,7 +289,7 @@ async def test_l_shows_what_is_wrong_in_the_whole_fleet(stage: Open) -> None:
 
 @pytest.mark.parametrize("back", ["escape", "q"])
 async def test_after_the_findings_were_read_every_key_works_again(stage: Open, back: str) -> None:
-    async with stage(a_cluster("pg"), checked("nightly", "0 0 2 * * *", ago=HOUR)) as screen:
+    async with stage(a_cluster("pg"), checked("nightly", "@every 24h", ago=HOUR)) as screen:
         await opened(screen, "nightly")
         await screen.press("l")
         await screen.until("every schedule is sound")
