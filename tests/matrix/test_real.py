@@ -42,3 +42,9 @@ def test_where_no_cause_can_be_seen_it_is_said_who_was_not_heard(row: Row, playe
     assert "operator: rpc error" in evidence
     assert "sidecar's log: cannot get log of Pod pg-1" in evidence
     assert "instance: cannot get proxy of Pod pg-1" in evidence
+
+
+def test_what_nobody_knows_a_cause_for_is_told_in_barmans_own_words(played: Played) -> None:
+    evidence = played.heard["postgres-away"].evidence
+    assert "exit status 1; sidecar: " in evidence
+    assert "Cannot connect to postgres" in evidence

@@ -11,10 +11,12 @@ from tui.barman import seals, wal
 from tui.barman.path import Word
 from tui.cnpg import backup
 from tui.cnpg.cluster import Cluster, Condition
+from tui.cnpg.sidecar_log import LogLine
 from tui.verdict import exits, filling
 from tui.verdict.window import Window
 from tui.verdict.witnesses import Film, NotKnown, Witnesses
 
+_ABOUT_BACKUPS = "barman-cloud-backup"
 MANY = 8
 """Files waiting to be archived from which on the disk is worth a word."""
 
@@ -80,10 +82,13 @@ def last_good_backup(seen: Witnesses) -> datetime | None:
     return max(ends, default=None)
 
 
-def around(seen: Witnesses, condition: Condition) -> Iterator[str]:
-    """The words of a condition that does not hold, and who could not be heard about them."""
+def around(seen: Witnesses, condition: Condition, now: datetime) -> Iterator[str]:
+    """The words of a condition that does not hold, the log's about it, and who could not be heard."""
     if condition.message and not condition.holds:
         yield f"operator: {words.one_line(condition.message)}"
+    if line := last_logged(seen, of_backups=False):
+        when = f" at {words.moment(line.at, now)}" if line.at else ""
+        yield f"sidecar{when}: {line.text}"
     film = seen.film
     if why := film.why if isinstance(film, NotKnown) else film.trouble:
         yield f"bucket: {why}"
@@ -91,6 +96,13 @@ def around(seen: Witnesses, condition: Condition) -> Iterator[str]:
         yield f"sidecar's log: {seen.sidecar_errors.why}"
     if isinstance(seen.instance, NotKnown) and seen.instance.why:
         yield f"instance: {seen.instance.why}"
+
+
+def last_logged(seen: Witnesses, *, of_backups: bool) -> LogLine | None:
+    """The last error in the sidecars' logs about base backups, or about anything else."""
+    lines = () if isinstance(seen.sidecar_errors, NotKnown) else seen.sidecar_errors
+    mine = (line for line in lines if line.logger.startswith(_ABOUT_BACKUPS) is of_backups)
+    return next(reversed(tuple(mine)), None)
 
 
 def _completed(backups: tuple[backup.Backup, ...]) -> list[datetime]:

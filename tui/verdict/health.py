@@ -198,7 +198,7 @@ def _archiving(seen: Witnesses, now: datetime) -> Finding | None:
         word,
         headline,
         _advice(seen.cluster, condition.message),
-        "; ".join(words.shorten(each, 200) for each in evidence.around(seen, condition)),
+        "; ".join(words.shorten(each, 200) for each in evidence.around(seen, condition, now)),
     )
 
 

@@ -384,6 +384,16 @@ def test_archiving_that_fails_says_who_could_not_be_heard_about_it() -> None:
     )
 
 
+def test_a_text_in_the_log_that_nobody_knows_is_shown_as_it_is() -> None:
+    (only,) = judged(failing(sidecar_errors=said_by_barman("something new"))).findings
+    assert only.code == "archiving-fails"
+    assert only.evidence == f"operator: {EXIT.format(4)}; sidecar at 13:58:00Z: something new"
+    lines = said_by_barman("something else", "barman-cloud-backup")
+    found = judged(failed_backup("desc = exit status 1", sidecar_errors=lines)).findings[0]
+    assert found.code == "backup-failed"
+    assert found.evidence.endswith(": desc = exit status 1; sidecar: something else")
+
+
 def test_a_look_that_failed_before_it_saw_anything_is_not_called_under_way() -> None:
     none = NoWindow("the base backups have not been listed yet", unseen=True)
     unseen = replace(film(whole=None, window=none), trouble="s3 refuses connections")

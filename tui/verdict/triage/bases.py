@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from tui import words
 from tui.barman.continuity import Reach, Usable
 from tui.cnpg import backup
-from tui.verdict import queue
+from tui.verdict import evidence, queue
 from tui.verdict.fix import DeleteBackup
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
@@ -112,12 +112,14 @@ def failed(case: Case) -> Trouble | None:
     one = case.failed
     if one is None or any(match(said.text) for said in case.texts()):
         return None
+    line = evidence.last_logged(case.seen, of_backups=True)
+    logged = f"; sidecar: {line.text}" if line else ""
     return Trouble(
         "backup-failed",
         Level.DEGRADED,
         "last backup failed",
         "the newest Backup failed",
-        words.shorten(f"{one.key.name}: {one.error or 'it gives no reason'}", 300),
+        words.shorten(f"{one.key.name}: {one.error or 'it gives no reason'}{logged}", 300),
         "the real error is in the log of the Pod it ran on; mend it, then back up again: b",
         f"kubectl -n {one.key.namespace} logs {one.pod or case.names['primary']} "
         "-c plugin-barman-cloud",
