@@ -229,7 +229,11 @@ class CnpgTui(App[None]):
         """A feed reports a fact: apply it, judge whom it touches, tell the panes."""
         delta = self.estate.apply(change)
         if self.wire is not None and delta.kind in (CLUSTERS, OBJECT_STORES):
-            for said in self.wire.attend(self.estate.clusters(), self.estate.located()):
+            for said in self.wire.attend(
+                self.estate.clusters(),
+                self.estate.located(),
+                lambda: self.estate.unwell(self.clock()),
+            ):
                 self._say(said, "warning")
         self._judge(delta)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,9 +119,14 @@ class Connection:
             raise missing
 
     def attend(
-        self, clusters: Iterable[Cluster], locations: Mapping[Key, Location]
+        self,
+        clusters: Iterable[Cluster],
+        locations: Mapping[Key, Location],
+        unwell: Callable[[], Set[Key]] = frozenset,
     ) -> Iterator[str]:
         """Inspect these clusters and look into these locations, and no others.
+
+        ``unwell`` gives, whenever it is asked, those whose Backups or schedules do not get on.
 
         Yields a sentence for every acknowledged loss that cannot be recalled: it alarms again.
         """
@@ -133,6 +138,7 @@ class Connection:
             secrets={key: _secrets_of(where) for key, where in locations.items()},
             plugins={one.key: one.backup_plugin.name for one in seen if one.backup_plugin},
             plugin_doubted={one.key for one in seen if one.doubts_plugin},
+            unwell=unwell,
         )
         wanted = tuple(locations.values())
         self._attention.turn_to(wanted)

@@ -121,7 +121,9 @@ class Onlooker:
             wanted = _wanted(self.estate, self._names)
             located = self.estate.located()
             places = {one.key: located[one.key] for one in wanted if one.key in located}
-            for trouble in self._wire.attend(wanted, places):
+            for trouble in self._wire.attend(
+                wanted, places, lambda: self.estate.unwell(datetime.now(UTC))
+            ):
                 _log.warning("%s", trouble)
         self._news.set()
 

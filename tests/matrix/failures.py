@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,22 @@ def _schedule(**spec: Any) -> tuple[Words, ...]:
 
 def _plugins(**item: Any) -> tuple[Words, ...]:
     return ({"kind": "Cluster", "spec": {"plugins": [{"name": PLUGIN, **item}]}},)
+
+
+def _event(reason: str, kind: str, name: str, message: str, **ago: float) -> tuple[Words, ...]:
+    """An Event that is told when the play begins."""
+    return (
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{name}.{reason.lower()}"},
+            "involvedObject": {"kind": kind, "name": name},
+            "type": "Warning",
+            "reason": reason,
+            "message": message,
+            "lastTimestamp": f"{datetime.now(UTC) - timedelta(**ago):%Y-%m-%dT%H:%M:%SZ}",
+        },
+    )
 
 
 SINCE: Words = {"failing": {"since": "2h"}}
@@ -270,6 +286,13 @@ FAILURES: tuple[Failure, ...] = (
         ),
     ),
     Failure(
+        "retention",
+        "F36",
+        "retention-fails",
+        "degraded",
+        objects=_event("RetentionPolicyFailed", "Cluster", "pg", "Retention policy failed"),
+    ),
+    Failure(
         "torn",
         "F38",
         "torn-film",
@@ -299,7 +322,7 @@ FAILURES: tuple[Failure, ...] = (
     Failure("arguments", "F42", "bad-arguments", "failing", _failing("unrecognized arguments", 3)),
 )
 
-HEALTHY: tuple[Failure, ...] = tuple(
+_CALM = tuple(
     Failure(f"calm-{name}", "", "", "protected", cluster, store)
     for name, cluster, store in (
         ("one", {}, {}),
@@ -315,6 +338,17 @@ HEALTHY: tuple[Failure, ...] = tuple(
         ("busy", {"wal": {"every": "5s", "size": "6KiB"}, "history": "26h"}, {}),
         ("hourly", {"schedules": [{"name": "daily", "cron": "0 0 * * * *"}], "history": "2d"}, {}),
     )
+)
+
+HEALTHY: tuple[Failure, ...] = (
+    *_CALM,
+    Failure(
+        "calm-failed-once",
+        "",
+        "",
+        "protected",
+        objects=_event("RetentionPolicyFailed", "Cluster", "pg", "It failed", minutes=55),
+    ),
 )
 
 

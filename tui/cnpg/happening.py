@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from tui.cnpg import manifest
 from tui.cnpg.manifest import Manifest
 
+RETENTION_FAILED = "RetentionPolicyFailed"
+"""Said of the Cluster by the primary's sidecar, every half hour while it lasts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Happening:
@@ -26,6 +29,7 @@ class Happening:
     count: int
     about: str = ""
     """The object, ``Backup pg-1``."""
+    namespace: str = ""
 
 
 def read(source: Manifest) -> Happening:
@@ -43,6 +47,7 @@ def read(source: Manifest) -> Happening:
         or manifest.moment(source, "metadata", "creationTimestamp"),
         count=manifest.number(source, "series", "count") or manifest.number(source, "count") or 1,
         about=f"{manifest.text(about, 'kind')} {manifest.text(about, 'name')}",
+        namespace=manifest.text(source, "metadata", "namespace"),
     )
 
 

@@ -15,6 +15,7 @@ from tui.barman.s3 import Requests, Rule, Untold, Uploads
 from tui.barman.seals import Seal
 from tui.cnpg.backup import Backup
 from tui.cnpg.cluster import Cluster
+from tui.cnpg.happening import Happening
 from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.location import Place
 from tui.cnpg.manifest import Key, Kind, Unreadable
@@ -237,6 +238,8 @@ class Inspected:
     """The Secrets of the ObjectStore by name, which are read only where something fails."""
     plugin: PluginSeen | NotKnown = NOT_ASKED
     """The plugin that the cluster uses, beside the operator."""
+    happenings: tuple[Happening, ...] | NotKnown = NOT_ASKED
+    """Events of the cluster's namespace, also those about others, newest last."""
 
 
 Change: TypeAlias = Listed | Seen | FeedMoved | SweepFact | LossesKnown | Inspected

@@ -15,6 +15,7 @@ from typing import TypeVar
 from tui.cnpg import location
 from tui.cnpg.backup import Backup, Queue, queue
 from tui.cnpg.cluster import Cluster
+from tui.cnpg.happening import Happening
 from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.location import Location, NoLocation, Place
 from tui.cnpg.manifest import (
@@ -77,6 +78,9 @@ class Delta:
 
 REMEMBERED = timedelta(hours=1)
 """How long what an instance said is kept, to see how its queue grows."""
+
+WAITS = timedelta(minutes=2)
+"""A Backup that waits for longer, or a slot that passed without one, is worth asking about."""
 
 ROUND = 30
 """Seconds within which every verdict is looked at again."""
@@ -200,10 +204,41 @@ class Estate:
             wal_volume=inspected.wal_volume if inspected else NOT_ASKED,
             secrets=inspected.secrets if inspected else {},
             plugin=inspected.plugin if inspected else NOT_ASKED,
+            happenings=self._happenings_of(cluster, inspected),
             queue_before=self._said_before.get(key, ()),
             unheard_since=self._unheard_since(CLUSTERS),
             queue_moved=self.queue_moved.get(key),
         )
+
+    def _happenings_of(
+        self, cluster: Cluster, inspected: Inspected | None
+    ) -> tuple[Happening, ...] | NotKnown:
+        told = inspected.happenings if inspected else NOT_ASKED
+        if isinstance(told, NotKnown) or inspected is None or not told:
+            return told
+        pods = () if isinstance(inspected.pods, NotKnown) else inspected.pods
+        about = {f"Cluster {cluster.key.name}", *(f"Pod {pod.key.name}" for pod in pods)}
+        about |= {f"Backup {one.key.name}" for one in self.backups_of(cluster.key)}
+        about |= {f"ScheduledBackup {one.key.name}" for one in self.schedules_of(cluster.key)}
+        return tuple(each for each in told if each.about in about)
+
+    def unwell(self, now: datetime) -> frozenset[Key]:
+        """Clusters with a Backup that waits, or a schedule that missed its slot."""
+        waits = {
+            key
+            for key, backups in self._backups_of.items()
+            for one in backups.values()
+            if not one.is_done and not one.is_executing
+            if one.created is not None and now - one.created > WAITS
+        }
+        late = {
+            key
+            for key, schedules in self._schedules_of.items()
+            for one in schedules.values()
+            if not one.suspended and one.next_schedule is not None
+            if now - one.next_schedule > WAITS
+        }
+        return frozenset(waits | late)
 
     def _hearing(self, kind: Kind) -> tuple[bool, bool]:
         return self.heard(kind), self._unheard_since(kind) is None

@@ -28,6 +28,7 @@ from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.wal_volume import METRICS_PORT, WalVolume
 from tui.live.changes import Inspected
 from tui.live.feeds import Page
+from tui.live.happenings import Happenings
 from tui.live.plugins import Plugins
 from tui.live.refusals import Refusals
 from tui.live.secrets import Secrets
@@ -106,10 +107,12 @@ class Inspection:
         self._named_secrets: Mapping[Key, tuple[Key, ...]] = {}
         self._plugins_used: Mapping[Key, str] = {}
         self._plugin_doubted: Set[Key] = frozenset()
+        self._unwell: Callable[[], Set[Key]] = frozenset
         self._asked = asyncio.Event()
         self._refusals = Refusals(self._patience.forbidden)
         self.secrets = Secrets(source, self._refusals)
         self._plugins = Plugins(source, self._refusals)
+        self._happenings = Happenings(namespace, source, self._refusals)
 
     def want(
         self,
@@ -120,12 +123,14 @@ class Inspection:
         secrets: Mapping[Key, tuple[Key, ...]] | None = None,
         plugins: Mapping[Key, str] | None = None,
         plugin_doubted: Set[Key] = frozenset(),
+        unwell: Callable[[], Set[Key]] = frozenset,
     ) -> None:
         """These clusters, with the Pod that the operator calls primary (``""``: none yet).
 
         Of the failing ones the ``secrets`` that their ObjectStore names are looked at, and the logs
         are read: the primary's, or of a backup every Pod's, for it may have run on any. The
         ``plugins`` they use are looked at beside the operator, at every round where ``doubted``.
+        Events are asked for where anything of this is so, and of the ``unwell`` besides.
         """
         news = (
             primaries.keys() - self._primaries.keys(),
@@ -139,12 +144,14 @@ class Inspection:
         self._archiving_fails, self._backup_failed = archiving_fails, backup_failed
         self._named_secrets = secrets or {}
         self._plugins_used, self._plugin_doubted = plugins or {}, plugin_doubted
+        self._unwell = unwell
 
     def look_now(self) -> None:
         """Ask again now, what was refused included."""
         self._refusals.forget()
         self.secrets.forget()
         self._plugins.forget()
+        self._happenings.forget()
         self._asked.set()
 
     async def run(self) -> None:
@@ -165,6 +172,7 @@ class Inspection:
         used = self._plugins_used
         doubted = frozenset(used[key] for key in self._plugin_doubted if key in used)
         await self._plugins.look(frozenset(used.values()), doubted)
+        await self._happenings.look(self._namespaces_unwell(pods))
         limit = asyncio.Semaphore(self._patience.at_once)
 
         async def inspect(cluster: Key) -> None:
@@ -184,7 +192,17 @@ class Inspection:
             volume = await self._wal_volume(cluster, found, status)
             plugin = self._plugins.seen(self._plugins_used.get(cluster, ""))
             at = self._clock()
-            self._report(Inspected(cluster, found, status, at, errors, volume, secrets, plugin))
+            told = self._happenings.seen(cluster.namespace)
+            self._report(
+                Inspected(cluster, found, status, at, errors, volume, secrets, plugin, told)
+            )
+
+    def _namespaces_unwell(self, pods: Mapping[Key, list[Pod]] | NotKnown) -> Set[str]:
+        """Where Events may tell why something is wrong."""
+        told = {} if isinstance(pods, NotKnown) else pods
+        down = {key for key, each in told.items() if not all(one.ready for one in each)}
+        said = self._archiving_fails | self._backup_failed | self._plugin_doubted | self._unwell()
+        return {key.namespace for key in self._primaries if key in said | down}
 
     async def _pods(self) -> Mapping[Key, list[Pod]] | NotKnown:
         remembered = self._refusals.remembered("pods")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tui import words
 from tui.barman import seals, wal
 from tui.barman.path import Word
 from tui.cnpg import backup
 from tui.cnpg.cluster import Cluster, Condition
+from tui.cnpg.happening import Happening
 from tui.cnpg.sidecar_log import LogLine
 from tui.verdict import exits, filling
 from tui.verdict.window import Window
@@ -19,6 +20,12 @@ from tui.verdict.witnesses import Film, NotKnown, Witnesses
 _ABOUT_BACKUPS = "barman-cloud-backup"
 MANY = 8
 """Files waiting to be archived from which on the disk is worth a word."""
+
+LATELY = timedelta(hours=1)
+"""An Event that was last seen longer ago says nothing about now: most servers forget it by then."""
+
+SHOWN = 5
+"""Events told in the evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ def of(seen: Witnesses, now: datetime) -> tuple[Evidence, ...]:
         _plugin(seen, now),
         _schedules(seen),
         *_circumstances(seen.cluster),
+        *_happenings(seen, now),
     )
 
 
@@ -253,3 +261,24 @@ def _circumstances(cluster: Cluster) -> Iterator[Evidence]:
         yield Evidence("cluster", "hibernated: it runs no backups")
     if cluster.fenced:
         yield Evidence("cluster", f"fenced: {', '.join(cluster.fenced)}")
+
+
+def _happenings(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
+    """What went wrong lately, the newest first; each reason once."""
+    if isinstance(seen.happenings, NotKnown):
+        if seen.happenings.why:
+            yield Evidence("events", f"not known: {seen.happenings.why}")
+        return
+    told = set[tuple[str, str]]()
+    for each in reversed(seen.happenings):
+        which = each.reason, each.about
+        lately = each.last is not None and now - each.last < LATELY
+        if each.type == "Warning" and lately and which not in told and len(told) < SHOWN:
+            told.add(which)
+            yield Evidence("events", words.shorten(happened(each, now), 300), each.last)
+
+
+def happened(one: Happening, now: datetime) -> str:
+    """``Event RetentionPolicyFailed on Cluster pg, 3m10s ago: Retention policy failed``."""
+    said = f"Event {one.reason} on {one.about}, {words.ago(one.last, now)} ago"
+    return words.one_line(words.clean(f"{said}: {one.message}" if one.message else said))

@@ -95,6 +95,9 @@ class Witnesses:
     the bucket."""
     plugin: PluginSeen | NotKnown = NOT_ASKED
     """Seen in the operator's namespace, as far as the user may look there."""
+    happenings: tuple[Happening, ...] | NotKnown = NOT_ASKED
+    """Events about the Cluster, its Pods, Backups and schedules, newest last; they are asked for only
+    where something is wrong. None of them is never good news: they last an hour."""
     queue_before: tuple[InstanceStatus, ...] = ()
     """What the same primary said in the last hour, oldest first."""
     unheard_since: datetime | None = None

@@ -801,6 +801,7 @@ UNHEARD = [
     "wal_volume",
     "secrets",
     "plugin",
+    "happenings",
 ]
 
 

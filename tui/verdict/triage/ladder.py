@@ -10,6 +10,7 @@ from tui.verdict.level import Finding, Level
 from tui.verdict.triage import (
     bases,
     case,
+    happenings,
     plugin,
     retention,
     schedules,
@@ -88,6 +89,7 @@ STEPS: tuple[Step, ...] = (
             sidecar.old_environment,
             sidecar.not_rolled,
             sidecar.former_primary,
+            happenings.pod_held_up,
         ),
     ),
     Step("network", "endpoint reached", wal.reached),
@@ -119,6 +121,7 @@ STEPS: tuple[Step, ...] = (
         "base backups",
         bases.complete,
         (
+            happenings.no_pod_to_take_it,
             bases.queue_stuck,
             bases.misreported,
             bases.failed,
@@ -144,6 +147,7 @@ STEPS: tuple[Step, ...] = (
             schedules.five_fields,
             schedules.names_no_plugin,
             schedules.other_method,
+            happenings.backup_refused,
             schedules.overdue,
             schedules.suspended,
         ),
@@ -152,7 +156,13 @@ STEPS: tuple[Step, ...] = (
         "retention",
         "retention",
         retention.runs,
-        (retention.unreadable, retention.idle, retention.no_policy, retention.window_jumped),
+        (
+            retention.unreadable,
+            happenings.retention_fails,
+            retention.idle,
+            retention.no_policy,
+            retention.window_jumped,
+        ),
     ),
     Step(
         "window",

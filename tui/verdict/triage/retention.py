@@ -33,10 +33,8 @@ def idle(case: Case) -> Trouble | None:
         "retention idle",
         "retention does not run: old base backups and their WAL stay",
         f"{words.counted(len(old), 'base backup')} not needed by {policy}, the oldest {old[0]}",
-        "see the Events of the Cluster (RetentionPolicyFailed) and the primary's sidecar log",
-        "kubectl -n {ns} get events --field-selector involvedObject.name={cluster}".format_map(
-            case.names
-        ),
+        "see the primary's sidecar log; do the keys allow to delete?",
+        "kubectl -n {ns} logs {primary} -c plugin-barman-cloud".format_map(case.names),
     )
 
 
