@@ -123,7 +123,7 @@ class Stack:
                 f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nfsync = off\n"
                 f"unix_socket_directories = '{self.folder / 'run'}'\n"
                 f"archive_mode = on\narchive_command = '{script} %p'\nwal_keep_size = '1GB'\n"
-                "checkpoint_timeout = '1h'\n"
+                "checkpoint_timeout = '1h'\ncheckpoint_completion_target = 0\n"
             )
         self._pg_ctl("start")
 

@@ -18,7 +18,7 @@ import sys
 import termios
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pyte
@@ -26,6 +26,8 @@ import pyte
 ROOT = Path(__file__).parents[2]
 DEADLINE = 40.0
 """Seconds until something that was waited for is given up; the machine may be busy."""
+PATIENCE = 10.0
+"""Seconds that a program which is no longer wanted may take to go by itself."""
 
 # Keyboard-protocol and synchronisation sequences that pyte would print.
 _NOT_FOR_PYTE = re.compile(rb"\x1b\[[<>=?][0-9;]*u|\x1b\[\?2026\$p")
@@ -185,11 +187,13 @@ class Terminal:
         """Make sure that the program, and whatever it started, is gone."""
         if self.process.poll() is None:
             self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            end = monotonic() + PATIENCE
+            while self.process.poll() is None and monotonic() < end:
+                # Who writes to a terminal that nobody reads may wait for ever.
+                if self._master < 0 or not self.pump(0.02):
+                    sleep(0.01)
+            self.process.kill()
+            self.process.wait()
         for end in (self._master, self._slave):
             if end >= 0:
                 os.close(end)

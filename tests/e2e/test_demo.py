@@ -38,22 +38,35 @@ def test_a_backup_is_ordered_and_followed_to_its_end(start: Start) -> None:
     sandboxes = children_of(terminal.process.pid)
     assert sandboxes
     while "> production pg " not in terminal.flowing:
-        terminal.press("j")
-        terminal.quiet(0.2)
+        down(terminal)
     terminal.press("b")
     terminal.until("Create Backup pg-", "dry run: the server accepts it")
     name = re.search(r"Create Backup (pg-\d{14})", terminal.flowing)
     assert name
     terminal.press("\r")
-    terminal.press("2")
-    terminal.until(name[1])
-    terminal.until(re.compile(f"{name[1]} .*? completed"), f"Backup {name[1]} completed")
+    # A new line comes above what is being looked at: out of view, unless the newest is followed.
+    terminal.press("2f")
+    terminal.until(f"> production {name[1]}", f"Backup {name[1]} completed")
+    terminal.until(re.compile(f"> production {name[1]} \\S+ pg plugin completed"))
     terminal.press("q")
     assert terminal.ends_within(SOON) == 0
     assert terminal.modes_left_changed() == set()
     assert terminal.is_as_it_was()
     assert terminal.left_behind == ""
     gone(sandboxes)
+
+
+def cursor(terminal: Terminal) -> str:
+    """The name of what the cursor is on, "" while it is being drawn."""
+    found = re.search(r"> \S+ (\S+)", terminal.flowing)
+    return found[1] if found else ""
+
+
+def down(terminal: Terminal) -> None:
+    """Move the cursor to the next line."""
+    before = cursor(terminal)
+    terminal.press("j")
+    terminal.until(lambda there: cursor(there) not in ("", before))
 
 
 def gone(pids: list[int]) -> None:
