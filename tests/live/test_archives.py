@@ -33,6 +33,14 @@ def test_an_archive_in_which_nothing_changes_is_as_fresh_as_the_last_look() -> N
     assert told(timedelta(hours=1), looked).at == NOW
 
 
+def test_what_the_stores_clock_says_is_kept_while_a_look_is_under_way_or_fails() -> None:
+    skew = timedelta(minutes=7)
+    looked = Looked(NOW, Requests(), Requests(), "secret r2", NOW, skew)
+    looking = Looking(0, 0.0, "secret r2", NOW, skew)
+    cannot = CannotLook(NOW, NOW, "the store refuses connections", "secret r2", skew)
+    assert {told(timedelta(0), state).skew for state in (looked, looking, cannot)} == {skew}
+
+
 def test_a_look_that_failed_makes_nothing_fresh() -> None:
     cannot = CannotLook(LONG_AGO, NOW, "the store refuses connections", "secret r2")
     assert told(timedelta(0), cannot).at == LONG_AGO

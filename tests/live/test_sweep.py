@@ -178,7 +178,10 @@ async def test_everything_there_is_is_told_and_judged(weed: Weed, server: str) -
         assert sweeping.film.word is Word.FOUND
         assert [reach.base for reach in sweeping.film.usable] == ["20261122T142227"]
         await until(lambda: sweeping.of(Described))
-        assert sweeping.of(Looked)[-1].identity == "secret reader"
+        looked = sweeping.of(Looked)[-1]
+        assert looked.identity == "secret reader"
+        assert looked.skew is not None
+        assert abs(looked.skew) < timedelta(minutes=1), "this machine's store has its clock"
 
 
 async def test_the_last_archived_segment_is_known_after_a_handful_of_requests(

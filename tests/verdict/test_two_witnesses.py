@@ -151,6 +151,29 @@ def test_without_the_bucket_the_operator_alone_is_not_green() -> None:
     assert any("secrets get is forbidden" in item.text for item in found.evidence)
 
 
+@pytest.mark.parametrize(
+    ("skew", "how"),
+    [(timedelta(minutes=7), "7m behind"), (timedelta(minutes=-20), "20m ahead of")],
+)
+def test_a_clock_of_ours_that_is_off_lets_nothing_be_called_fresh(
+    skew: timedelta, how: str
+) -> None:
+    found = verdict(replace(film(), skew=skew))
+    said = f"this machine's clock is {how} the store's"
+    assert (found.level, found.word, found.headline) == (Level.UNKNOWN, "clocks differ", said)
+    assert said in [item.text for item in found.evidence]
+    assert "set this machine's clock" in found.advice
+    rung = next(each for each in found.ladder if each.code == "clocks-differ")
+    assert (rung.title, rung.numbers) == ("endpoint reached", ("F40",))
+
+
+@pytest.mark.parametrize(("seconds", "lines"), [(0, 0), (-20, 0), (59, 0), (100, 1), (-100, 1)])
+def test_a_store_that_is_some_seconds_off_raises_no_alarm(seconds: int, lines: int) -> None:
+    found = verdict(replace(film(), skew=timedelta(seconds=seconds)))
+    assert (found.level, found.findings) == (Level.PROTECTED, ())
+    assert len([item for item in found.evidence if item.source == "clock"]) == lines
+
+
 def test_condition_true_and_nothing_lands_fails() -> None:
     landed_nothing = instance(archived=99)
     found = verdict(film(), landed_nothing)

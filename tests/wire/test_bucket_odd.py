@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 import pytest_asyncio
@@ -62,6 +65,24 @@ def bucket(said_to: tuple[Script, Bucket]) -> Bucket:
 
 
 HTML = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>no</body></html>"
+
+
+@pytest.mark.parametrize("status", ["200 OK", "403 Forbidden"])
+async def test_every_answer_tells_how_far_the_stores_clock_is_ahead(
+    script: Script, bucket: Bucket, status: str
+) -> None:
+    later = datetime.now(UTC) + timedelta(minutes=20)
+    script.answer = stores.always(
+        Say(page(ONE), status, headers=(f"Date: {format_datetime(later, usegmt=True)}",))
+    )
+    with suppress(faults.Fault):
+        await bucket.list("pg/")
+    assert bucket.skew is not None
+    assert abs(bucket.skew - timedelta(minutes=20)) < timedelta(minutes=1)
+    script.answer = stores.always(Say(page(ONE), headers=("Date: half past nine",)))
+    before = bucket.skew
+    await bucket.list("pg/")
+    assert bucket.skew == before
 
 
 @pytest.mark.parametrize(

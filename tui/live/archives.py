@@ -57,6 +57,7 @@ class Archives:
             trouble=trouble,
             shared_with=shared_with,
             identity=state.identity if state is not None else "",
+            skew=state.skew if state is not None else None,
         )
 
     def _worked_out(self, fold: Folded, place: Place, server: str) -> Film:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -172,6 +172,8 @@ class Looking:
     """Whose keys are used: ``secret r2-creds``, ``environment``, ``profile backup``. Never a value."""
     heard: datetime | None
     """The end of the last whole look; None: what is shown may not be all."""
+    skew: timedelta | None = None
+    """How far the store's clock is ahead of ours, by its last answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +187,7 @@ class Looked:
     """Since the sweep began."""
     identity: str
     next_at: datetime
+    skew: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,7 @@ class CannotLook:
     """None: not before the user asks."""
     why: str
     identity: str
+    skew: timedelta | None = None
 
 
 SweepState: TypeAlias = Looking | Looked | CannotLook

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Set
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any, Protocol, TypeVar
@@ -46,6 +46,8 @@ class Bucket(Protocol):
     def identity(self) -> str: ...
     @property
     def requests(self) -> Requests: ...
+    @property
+    def skew(self) -> timedelta | None: ...
 
     async def list(
         self, prefix: str, *, delimiter: str = "", start_after: str = "", token: str = ""

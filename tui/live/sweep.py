@@ -111,6 +111,8 @@ class Sweep:
         self._identity = ""
         self._spent = Requests()
         """By buckets that are closed."""
+        self._skew_told: timedelta | None = None
+        """By a bucket that is closed."""
         self._asked = asyncio.Event()
         self._insisted = True
         """The user wants to see everything anew; so does whoever starts."""
@@ -181,7 +183,7 @@ class Sweep:
                 raise
             self._report(self._known.folded(self._clock()))
             why = "the look was stopped; r looks again"
-            self._move(CannotLook(self._heard, None, why, self._identity))
+            self._move(CannotLook(self._heard, None, why, self._identity, self._skew))
             return True
         finally:
             self._leash = None
@@ -267,6 +269,11 @@ class Sweep:
             return self._patience.interval
         return min(self._interval * 1.5, self._patience.idle)
 
+    @property
+    def _skew(self) -> timedelta | None:
+        """How far the store's clock is ahead of ours."""
+        return self._skew_told if self._bucket is None else self._bucket.skew
+
     async def _opened(self) -> Bucket:
         if self._bucket is None:
             self._bucket = await self._opening()
@@ -277,6 +284,7 @@ class Sweep:
         bucket, self._bucket = self._bucket, None
         if bucket is not None:
             self._spent += bucket.requests
+            self._skew_told = bucket.skew
             await bucket.close()
 
     async def _wait(self, seconds: float) -> None:
@@ -298,7 +306,7 @@ class Sweep:
         delay = self._delay(fault)
         self._report(self._known.folded(self._clock()))
         retry_at = self._clock() + timedelta(seconds=delay)
-        self._move(CannotLook(self._heard, retry_at, str(fault), self._identity))
+        self._move(CannotLook(self._heard, retry_at, str(fault), self._identity, self._skew))
         await self._wait(delay)
 
     def _delay(self, fault: faults.Fault) -> float:
@@ -327,7 +335,7 @@ class Sweep:
         if self._look is not None:
             self._report(self._known.folded(self._clock()))
             look = self._look
-            self._move(Looking(look.objects, look.share, self._identity, self._heard))
+            self._move(Looking(look.objects, look.share, self._identity, self._heard, self._skew))
 
     def _silence(self) -> None:
         if self._timer is not None:
@@ -339,7 +347,7 @@ class Sweep:
         assert self._bucket is not None
         total = self._spent + self._bucket.requests
         next_at = self._heard + timedelta(seconds=self._interval)
-        self._move(Looked(self._heard, spent, total, self._identity, next_at))
+        self._move(Looked(self._heard, spent, total, self._identity, next_at, self._skew))
 
     def _move(self, state: SweepState) -> None:
         self._report(SweepMoved(self.place, state))

@@ -13,7 +13,7 @@ from tui.cnpg import backup
 from tui.cnpg.cluster import Cluster, Condition
 from tui.cnpg.happening import Happening
 from tui.cnpg.sidecar_log import LogLine
-from tui.verdict import exits, filling
+from tui.verdict import clocks, exits, filling
 from tui.verdict.window import Window
 from tui.verdict.witnesses import Film, NotKnown, Witnesses
 
@@ -164,6 +164,8 @@ def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
     if isinstance(film.window, Window):
         said += f", restorable from {words.moment(film.window.since, now)}"
     yield Evidence("bucket", said, film.at)
+    if off := clocks.said(seen):
+        yield Evidence("clock", off, film.at)
     if film.seal is not None and now - film.seal.since > 2 * seals.TRUST:
         ago = words.ago(film.seal.since, now)
         yield Evidence("bucket", f"full WAL folders were last listed {ago} ago")

@@ -15,7 +15,7 @@ from tui import words
 from tui.barman import wal
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.manifest import BARMAN_PLUGIN
-from tui.verdict import archiving, evidence, exits, filling
+from tui.verdict import archiving, clocks, evidence, exits, filling
 from tui.verdict.archiving import SETTLED
 from tui.verdict.evidence import Evidence
 from tui.verdict.fix import SwitchOn
@@ -474,6 +474,7 @@ def _clash(seen: Witnesses, now: datetime) -> Finding | None:
 _LOOKS: tuple[Callable[[Witnesses, datetime], Finding | None], ...] = (
     _switched_off,
     _server_silent,
+    clocks.differ,
     _archiving,
     _clash,
     _torn,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tui.barman.catalog import Server
 from tui.barman.continuity import Continuity
@@ -59,6 +59,8 @@ class Film:
     """The full WAL folders that the last look took on trust."""
     identity: str = ""
     """Whose keys opened the bucket: ``secret r2-creds``, ``environment``. Never a value."""
+    skew: timedelta | None = None
+    """How far the store's clock is ahead of ours; None: no answer told its time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_plus
@@ -137,6 +139,11 @@ class Bucket:
     def requests(self) -> Requests:
         """What was sent so far."""
         return self._spent.requests
+
+    @property
+    def skew(self) -> timedelta | None:
+        """How far the store's clock is ahead of ours, by its last answer."""
+        return self._spent.skew
 
     async def close(self) -> None:
         """Let go of the connections; a request under way is left to its timeout."""
@@ -271,6 +278,7 @@ class _Spent:
 
     def __init__(self) -> None:
         self.requests = Requests()
+        self.skew: timedelta | None = None
         self.last = _Last()
         self._lock = threading.Lock()
         # One page is read at a time: thirty threads that all want Python at once would keep the
@@ -294,6 +302,8 @@ class _Spent:
     ) -> None:
         """An answer came in, and botocore is about to parse it. Of a page it is left nothing."""
         self.last.status, body = response_dict["status_code"], response_dict["body"]
+        told = _moment(response_dict["headers"].get("date", ""))
+        self.skew = told - datetime.now(UTC) if told is not None else self.skew
         if not isinstance(body, bytes):
             return
         self.last.start = body[:4000]
@@ -303,6 +313,15 @@ class _Spent:
             if answer is not None:
                 customized_response_dict[_ANSWER] = answer
                 response_dict["body"] = _NOTHING_LEFT
+
+
+def _moment(text: str) -> datetime | None:
+    """A Date header; None where it is none."""
+    try:
+        told = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return told if told.tzinfo is not None else None
 
 
 _ANSWER = "Answer"
