@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 
 from tui.cnpg.instance import InstanceStatus
-from tui.cnpg.manifest import Key
+from tui.cnpg.manifest import BARMAN_PLUGIN, Key
 from tui.cnpg.wal_volume import METRICS_PORT, WalVolume
 from tui.live.changes import Inspected
 from tui.live.inspection import Inspection, Patience
 from tui.sandbox.apiserver import EVERYTHING, ApiServer, Rule, User
-from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown
+from tui.verdict.witnesses import NO_SUCH_OBJECT, NOT_ASKED, NotKnown, SidecarRights
 from tui.wire.kube import Kube
 from tui.wire.kubeconfig import Where
 
@@ -244,3 +244,27 @@ async def test_where_archiving_fails_the_secrets_are_looked_at_and_nowhere_else(
         while not (found := await next_of(heard)).secrets:
             pass
     assert found.secrets == {"r2-creds": NO_SUCH_OBJECT}
+
+
+async def test_where_something_fails_the_sidecars_role_is_read_and_nowhere_else(
+    tmp_path: Path,
+) -> None:
+    used = {PG: BARMAN_PLUGIN}
+    async with inspecting(tmp_path, *EVERYTHING) as (heard, _, inspection):
+        inspection.want({PG: "pg-1"}, plugins=used)
+        assert (await next_of(heard)).rights == NOT_ASKED
+        inspection.want({PG: "pg-1"}, archiving_fails={PG}, plugins=used)
+        while (found := await next_of(heard)).rights == NOT_ASKED:
+            pass
+    assert found.rights == SidecarRights(NO_SUCH_OBJECT, NO_SUCH_OBJECT)
+
+
+async def test_a_role_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    async with inspecting(tmp_path, READ_ONLY, PODS_TOO) as (heard, _, inspection):
+        inspection.want({PG: "pg-1"}, archiving_fails={PG}, plugins={PG: BARMAN_PLUGIN})
+        while (found := await next_of(heard)).rights == NOT_ASKED:
+            pass
+    assert found.rights == SidecarRights(
+        NotKnown("get on roles.rbac.authorization.k8s.io in prod is forbidden"),
+        NotKnown("get on rolebindings.rbac.authorization.k8s.io in prod is forbidden"),
+    )

@@ -96,6 +96,16 @@ def _event(reason: str, kind: str, name: str, message: str, **ago: float) -> tup
     )
 
 
+def _rights(kind: str, **changed: Any) -> tuple[Words, ...]:
+    """The Role or RoleBinding of the sidecar, other than the plugin wrote it."""
+    return ({"kind": kind, "metadata": {"name": "pg-barman-cloud"}, **changed},)
+
+
+_STORE_FORBIDDEN = (
+    'objectstores.barmancloud.cnpg.io "x" is forbidden: User "system:serviceaccount:x:pg" cannot '
+    'get resource "objectstores" in API group "barmancloud.cnpg.io"'
+)
+
 SINCE: Words = {"failing": {"since": "2h"}}
 """It has failed that long, and fails on as the store itself decides."""
 
@@ -166,6 +176,22 @@ FAILURES: tuple[Failure, ...] = (
     Failure("store-missing", "F11", "store-missing", "failing", {"store": "gone"}),
     Failure("store-not-named", "F12", "store-not-named", "failing", objects=_plugins()),
     Failure("secret-missing", "F13", "secret-missing", "failing", SINCE, {"identity": "absent"}),
+    Failure(
+        "role-stale",
+        "F15",
+        "role-lacks",
+        "failing",
+        _failing("no permission to download the backup credentials, retrying"),
+        objects=_rights("Role", rules=[]),
+    ),
+    Failure(
+        "role-unbound",
+        "F17",
+        "role-unbound",
+        "failing",
+        _failing(_STORE_FORBIDDEN),
+        objects=_rights("RoleBinding", subjects=[]),
+    ),
     Failure("read-only-key", "F18", "access-denied", "failing", SINCE, {"identity": "read-only"}),
     Failure("revoked-key", "F18", "unknown-key", "failing", SINCE, {"identity": "revoked"}),
     Failure("wrong-secret", "F18", "wrong-secret", "failing", SINCE, {"identity": "wrong-secret"}),

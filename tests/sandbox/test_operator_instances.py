@@ -214,6 +214,14 @@ async def test_a_new_cluster_comes_up_and_archives(stage: Sandbox) -> None:
         pods, _ = await kube.list(PODS, "production")
     mine = sorted(pod["metadata"]["name"] for pod in pods if "pg-new" in pod["metadata"]["name"])
     assert mine == ["pg-new-1", "pg-new-2"]
+    role = stage.read("role", "pg-new-barman-cloud", "-n", "production")
+    assert {rule["resources"][0]: rule["resourceNames"] for rule in role["rules"]} == {
+        "objectstores": ["r2-store"],
+        "objectstores/status": ["r2-store"],
+        "secrets": ["r2-creds"],
+    }
+    binding = stage.read("rolebinding", "pg-new-barman-cloud", "-n", "production")
+    assert [subject["name"] for subject in binding["subjects"]] == ["pg-new"]
     await until(lambda: stage.keys("prod/pg-new/wals/"))
 
 

@@ -43,6 +43,8 @@ OBJECT_STORES = Kind("barmancloud.cnpg.io", "v1", "objectstores", "ObjectStore")
 PODS = Kind("", "v1", "pods", "Pod")
 EVENTS = Kind("", "v1", "events", "Event")
 SERVICES = Kind("", "v1", "services", "Service")
+ROLES = Kind("rbac.authorization.k8s.io", "v1", "roles", "Role")
+ROLE_BINDINGS = Kind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
 SECRETS = Kind("", "v1", "secrets", "Secret")
 
 BARMAN_PLUGIN = "barman-cloud.cloudnative-pg.io"

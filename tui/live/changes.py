@@ -25,7 +25,7 @@ from tui.cnpg.secret import Secret
 from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.store import ObjectStore
 from tui.cnpg.wal_volume import WalVolume
-from tui.verdict.witnesses import NOT_ASKED, NotKnown, PluginSeen
+from tui.verdict.witnesses import NOT_ASKED, NotKnown, PluginSeen, SidecarRights
 
 Subject: TypeAlias = Cluster | Backup | ScheduledBackup | ObjectStore | Unreadable
 """A projected Kubernetes object. Each has ``key``, ``resource_version`` and ``created``."""
@@ -242,6 +242,8 @@ class Inspected:
     """The Secrets of the ObjectStore by name, which are read only where something fails."""
     plugin: PluginSeen | NotKnown = NOT_ASKED
     """The plugin that the cluster uses, beside the operator."""
+    rights: SidecarRights | NotKnown = NOT_ASKED
+    """Of the sidecar, which are read only where something fails."""
     happenings: tuple[Happening, ...] | NotKnown = NOT_ASKED
     """Events of the cluster's namespace, also those about others, newest last."""
 

@@ -204,6 +204,7 @@ class Estate:
             wal_volume=inspected.wal_volume if inspected else NOT_ASKED,
             secrets=inspected.secrets if inspected else {},
             plugin=inspected.plugin if inspected else NOT_ASKED,
+            rights=inspected.rights if inspected else NOT_ASKED,
             happenings=self._happenings_of(cluster, inspected),
             queue_before=self._said_before.get(key, ()),
             unheard_since=self._unheard_since(CLUSTERS),

@@ -22,7 +22,7 @@ from typing import Protocol
 from tui import faults
 from tui.cnpg import instance, pod, sidecar_log, wal_volume
 from tui.cnpg.instance import InstanceStatus
-from tui.cnpg.manifest import PODS, Key, Kind, Manifest, Odd
+from tui.cnpg.manifest import BARMAN_PLUGIN, PODS, Key, Kind, Manifest, Odd
 from tui.cnpg.pod import SIDECAR, Pod
 from tui.cnpg.sidecar_log import LogLine
 from tui.cnpg.wal_volume import METRICS_PORT, WalVolume
@@ -32,6 +32,7 @@ from tui.live.happenings import Happenings
 from tui.live.plugins import Plugins
 from tui.live.refusals import Refusals
 from tui.live.secrets import Secrets
+from tui.live.sidecar_roles import SidecarRoles
 from tui.verdict.witnesses import NOT_ASKED, NotKnown
 
 STATUS_PORT = 8000
@@ -111,6 +112,7 @@ class Inspection:
         self._asked = asyncio.Event()
         self._refusals = Refusals(self._patience.forbidden)
         self.secrets = Secrets(source, self._refusals)
+        self._sidecar_roles = SidecarRoles(source, self._refusals)
         self._plugins = Plugins(source, self._refusals)
         self._happenings = Happenings(namespace, source, self._refusals)
 
@@ -152,6 +154,7 @@ class Inspection:
         self.secrets.forget()
         self._plugins.forget()
         self._happenings.forget()
+        self._sidecar_roles.forget()
         self._asked.set()
 
     async def run(self) -> None:
@@ -188,13 +191,16 @@ class Inspection:
         errors = await self._errors(cluster, found, status)
         named = self._named_secrets.get(cluster, ())
         secrets = await self.secrets.look(named, ask=self._fails(cluster, status))
+        uses_it = self._plugins_used.get(cluster) == BARMAN_PLUGIN
+        ask = uses_it and self._fails(cluster, status)
+        rights = await self._sidecar_roles.look(cluster, ask=ask)
         if cluster in self._primaries:
             volume = await self._wal_volume(cluster, found, status)
             plugin = self._plugins.seen(self._plugins_used.get(cluster, ""))
             at = self._clock()
             told = self._happenings.seen(cluster.namespace)
             self._report(
-                Inspected(cluster, found, status, at, errors, volume, secrets, plugin, told)
+                Inspected(cluster, found, status, at, errors, volume, secrets, plugin, rights, told)
             )
 
     def _namespaces_unwell(self, pods: Mapping[Key, list[Pod]] | NotKnown) -> Set[str]:

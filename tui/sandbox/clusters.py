@@ -149,6 +149,8 @@ class Clusters:
             await self._world.pace.sleep(_REPLICA)
         primary = (cluster.get("status") or {}).get("currentPrimary", name if first else "") == name
         number = int(name.rpartition("-")[2])
+        if store is not None:
+            await self._let_read(cluster, store)
         pod = manifests.pod(cluster, number, primary=primary, store=store, created=now())
         for given in ("uid", "creationTimestamp"):
             del pod["metadata"][given]
@@ -156,6 +158,17 @@ class Clusters:
         self._world.pods.note(
             await self._world.kube.patch_status(client.PODS, key[0], name, pod["status"])
         )
+
+    async def _let_read(self, cluster: Manifest, store: Manifest) -> None:
+        """Give the sidecar its rights, as the plugin does, unless they are there."""
+        role, binding = manifests.sidecar_rights(cluster, store)
+        for kind, wanted in ((client.ROLES, role), (client.ROLE_BINDINGS, binding)):
+            del wanted["metadata"]["creationTimestamp"]
+            try:
+                await self._world.kube.create(kind, wanted)
+            except client.Refused as refusal:
+                if refusal.code != 409:
+                    raise
 
     async def _heal(self, cluster: Manifest, pods: list[Manifest]) -> None:
         """Write what a healthy cluster says, if it does not say so already."""

@@ -406,6 +406,46 @@ def cluster_status(
 # The plugin beside the operator
 
 
+def sidecar_rights(cluster: Manifest, store: Manifest) -> list[Manifest]:
+    """The Role by which the sidecar reads its store and Secret, and its binding."""
+    namespace, name = key_of(cluster)
+    meta = {
+        "name": f"{name}-barman-cloud",
+        "namespace": namespace,
+        "creationTimestamp": cluster["metadata"]["creationTimestamp"],
+        "labels": {"barmancloud.cnpg.io/cluster": name},
+    }
+    group, look = "barmancloud.cnpg.io", ["get", "watch", "list"]
+    stores = [store["metadata"]["name"]]
+    keys = (store["spec"]["configuration"].get("s3Credentials") or {}).values()
+    secrets = sorted({one["name"] for one in keys if isinstance(one, dict)})
+    rules = [
+        _grant(group, "objectstores", look, stores),
+        _grant(group, "objectstores/status", ["update"], stores),
+        _grant("", "secrets", look, secrets),
+    ]
+    rbac = "rbac.authorization.k8s.io"
+    return [
+        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": {**meta, "labels": {**meta["labels"]}},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": meta["name"]},
+        },
+    ]
+
+
+def _grant(group: str, resource: str, verbs: list[str], names: list[str]) -> Manifest:
+    return {
+        "apiGroups": [group],
+        "resources": [resource],
+        "verbs": verbs,
+        "resourceNames": names,
+    }
+
+
 def plugin_objects(created: datetime, *, running: bool) -> list[Manifest]:
     """The plugin's Service and the pod behind it, in the operator's namespace."""
     return [

@@ -146,7 +146,14 @@ def _objects(film: Film, store: Manifest | None, now: datetime) -> list[Manifest
     if failures:
         cluster["status"]["lastFailedBackup"] = stamp(max(failures))
     schedules = [_scheduled(film, one, created) for one in film.cluster.schedules]
-    return [cluster, *pods, *schedules, *(_backup(taken, cluster, pods) for taken in film.taken)]
+    rights = manifests.sidecar_rights(cluster, store) if rolled and store is not None else []
+    return [
+        cluster,
+        *pods,
+        *rights,
+        *schedules,
+        *(_backup(taken, cluster, pods) for taken in film.taken),
+    ]
 
 
 def _cluster(cluster: Cluster, created: datetime) -> Manifest:

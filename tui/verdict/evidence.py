@@ -15,7 +15,7 @@ from tui.cnpg.happening import Happening
 from tui.cnpg.sidecar_log import LogLine
 from tui.verdict import clocks, exits, filling
 from tui.verdict.window import Window
-from tui.verdict.witnesses import Film, NotKnown, Witnesses
+from tui.verdict.witnesses import NO_SUCH_OBJECT, Film, NotKnown, Witnesses
 
 _ABOUT_BACKUPS = "barman-cloud-backup"
 MANY = 8
@@ -133,6 +133,7 @@ def _instance(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
         yield Evidence("pods", f"not known: {seen.pods.why}")
     if isinstance(seen.sidecar_errors, NotKnown) and seen.sidecar_errors.why:
         yield Evidence("sidecar", f"its log was not read: {seen.sidecar_errors.why}")
+    yield from _rights(seen)
     status = seen.instance
     if isinstance(status, NotKnown):
         if status.why:
@@ -151,6 +152,15 @@ def _instance(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
         yield Evidence("disk", fills.said(), status.at)
         if isinstance(seen.wal_volume, NotKnown) and seen.wal_volume.why:
             yield Evidence("disk", f"its room is not known: {seen.wal_volume.why}")
+
+
+def _rights(seen: Witnesses) -> Iterator[Evidence]:
+    """Which of the sidecar's rights could not be read."""
+    rights = seen.rights
+    each = {rights} if isinstance(rights, NotKnown) else {rights.role, rights.binding}
+    why = sorted(one.why for one in each if isinstance(one, NotKnown) and one != NO_SUCH_OBJECT)
+    if any(why):
+        yield Evidence("rights", f"the sidecar's were not read: {'; '.join(filter(None, why))}")
 
 
 def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:

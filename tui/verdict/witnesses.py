@@ -19,6 +19,7 @@ from tui.cnpg.pod import Pod
 from tui.cnpg.schedule import ScheduledBackup
 from tui.cnpg.secret import Secret
 from tui.cnpg.sidecar_log import LogLine
+from tui.cnpg.sidecar_role import Binding, Role
 from tui.cnpg.store import ObjectStore
 from tui.cnpg.wal_volume import WalVolume
 from tui.verdict.window import NoWindow, Window
@@ -77,6 +78,14 @@ class PluginSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class SidecarRights:
+    """By which the sidecar reads its ObjectStore and Secrets."""
+
+    role: Role | NotKnown
+    binding: Binding | NotKnown
+
+
+@dataclass(frozen=True, slots=True)
 class Witnesses:
     """Everything said about one cluster."""
 
@@ -97,6 +106,8 @@ class Witnesses:
     the bucket."""
     plugin: PluginSeen | NotKnown = NOT_ASKED
     """Seen in the operator's namespace, as far as the user may look there."""
+    rights: SidecarRights | NotKnown = NOT_ASKED
+    """Of the sidecar; they are read only where something fails."""
     happenings: tuple[Happening, ...] | NotKnown = NOT_ASKED
     """Events about the Cluster, its Pods, Backups and schedules, newest last; they are asked for only
     where something is wrong. None of them is never good news: they last an hour."""

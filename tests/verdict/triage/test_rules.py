@@ -802,6 +802,7 @@ UNHEARD = [
     "secrets",
     "plugin",
     "happenings",
+    "rights",
 ]
 
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 from tui import words
 from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.cnpg.pod import Pod, Sidecar
+from tui.cnpg.sidecar_role import Binding
 from tui.cnpg.store import CHECKSUM_VARIABLES
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
-from tui.verdict.witnesses import NotKnown
+from tui.verdict.witnesses import NotKnown, SidecarRights
 
 LATELY = timedelta(hours=1)
 """A sidecar that was killed longer ago and runs since is an old story."""
@@ -120,6 +121,10 @@ def _differs(sidecar: Sidecar, wanted: dict[str, str | None]) -> bool:
 @rule("F17")
 def other_account(case: Case) -> Trouble | None:
     """The plugin binds the ServiceAccount that is named like the cluster."""
+    if isinstance(case.seen.rights, SidecarRights) and isinstance(
+        case.seen.rights.binding, Binding
+    ):
+        return None  # who is bound is known
     strangers = {one.service_account for one in case.pods if _other(case, one)}
     if not strangers:
         return None
