@@ -13,6 +13,7 @@ from tests.barman.archive import BEGIN, MINUTE, Archive
 from tests.verdict.test_two_witnesses import SYSTEM
 from tests.verdict.triage import made_up
 from tui.barman import wal
+from tui.cnpg.happening import RETENTION_FAILED, Happening
 from tui.cnpg.instance import InstanceStatus, Passed
 from tui.verdict import health, window
 from tui.verdict.level import Level
@@ -131,10 +132,36 @@ def witnesses(made: Made) -> Witnesses:
     )
 
 
+def bygones(made: Made, chance: random.Random) -> Witnesses:
+    """The same with Events that are over, and a clock that is some seconds off."""
+    seen = witnesses(made)
+    events = (
+        ("BackupCreation", "ScheduledBackup gone", 3),
+        ("FindingPod", "Backup running", 4),
+        ("BackupPending", "Backup done-since", 2),
+        ("RetentionPolicyFailed", "Cluster pg", 45),
+        ("RetentionPolicyFailed", "Cluster other", 1),
+        ("FailedMount", "Pod pg-1", 2),
+        ("Unhealthy", "Pod pg-1", 1),
+    )
+    told = tuple(
+        Happening(
+            "Warning", reason, "it failed", "x", made.now - timedelta(minutes=age), 3, about, "prod"
+        )
+        for reason, about, age in sorted(
+            chance.sample(events, chance.randint(0, len(events))), key=lambda each: -each[2]
+        )
+    )
+    assert isinstance(seen.film, Film)
+    skew = timedelta(seconds=chance.uniform(-90, 90))
+    return replace(seen, happenings=told, film=replace(seen.film, skew=skew))
+
+
 @pytest.mark.parametrize("seed", range(HEALTHY))
 def test_a_healthy_cluster_raises_no_alarm(seed: int) -> None:
-    made = make(random.Random(seed))
-    found = health.judge(witnesses(made), made.now)
+    chance = random.Random(seed)
+    made = make(chance)
+    found = health.judge(bygones(made, chance), made.now)
     assert (found.level, found.findings) == (Level.PROTECTED, ())
     assert found.window is not None
     assert found.window.until == made.landed
@@ -192,6 +219,21 @@ def gone_nowhere(made: Made, chance: random.Random) -> Witnesses:
     return replace(seen, film=replace(seen.film, at=later, whole=later))
 
 
+def clocks_apart(made: Made, chance: random.Random) -> Witnesses:
+    """This machine's clock is off: what looks fresh may be late."""
+    seen = witnesses(made)
+    assert isinstance(seen.film, Film)
+    skew = timedelta(minutes=chance.uniform(3.1, 600) * chance.choice([1, -1]))
+    return replace(seen, film=replace(seen.film, skew=skew))
+
+
+def prunes_nothing(made: Made, chance: random.Random) -> Witnesses:
+    """The plugin says that retention fails."""
+    last = made.now - timedelta(minutes=chance.uniform(0, 35))
+    told = Happening("Warning", RETENTION_FAILED, "", "policy-runnable", last, 1, "Cluster pg")
+    return replace(witnesses(made), happenings=(told,))
+
+
 def not_looked(made: Made, chance: random.Random) -> Witnesses:
     """One witness is missing, or was heard too long ago."""
     seen = witnesses(made)
@@ -237,6 +279,8 @@ SPOILERS: tuple[Callable[[Made, random.Random], Witnesses], ...] = (
     switched_off,
     strangers,
     out_of_reach,
+    clocks_apart,
+    prunes_nothing,
 )
 
 
