@@ -36,7 +36,7 @@ class Shot:
 
 def _triage(scenario: str, cause: str, *keys: str) -> Shot:
     """The ladder of the worst cluster, read at 80x24 without scrolling."""
-    return Shot(scenario, (*keys, "t", f"?{cause}", "?remedy"), SIZES[:1])
+    return Shot(scenario, (*keys, "g", "t", f"?{cause}", "?remedy"), SIZES[:1])
 
 
 CHECKSUMS = """\
@@ -58,8 +58,11 @@ clusters: [{name: pg, failing: {since: 2h}}]
 
 SHOTS = {
     "clusters": Shot("archiving-fails", ("1", "?failing", "?protected")),
-    "torn-film": Shot("torn-film", ("1", "?film torn")),
-    "backups": Shot("stuck-queue", ("1", "?protected", "2", "?pending", "g", "?waits: ")),
+    "torn-film": Shot("torn-film", ("1", "?hole in WAL")),
+    "backups": Shot(
+        "stuck-queue",
+        ("1", "?protected", "2", "?pending", "slash", *"pg-orders", "enter", "g", "?waits: "),
+    ),
     "back-up": Shot("healthy", ("1", "?protected", "b", "?the server accepts it")),
     "schedules": Shot("five-field-cron", ("3", "?misread")),
     "five-field-trap": Shot("five-field-cron", ("3", "?misread", "enter", "?Unix cron")),
@@ -81,11 +84,11 @@ SHOTS = {
     ),
     "unprotected": Shot("unprotected", ("1", "?unprotected")),
     "triage-access-denied": _triage("archiving-fails", "AccessDenied", "1", "?failing", "R"),
-    "triage-torn-film": _triage("torn-film", "lost", "1", "?film torn"),
+    "triage-torn-film": _triage("torn-film", "can be restored", "1", "?hole in WAL"),
     "triage-stuck-queue": _triage("stuck-queue", "holds up", "1", "?queue stuck"),
     "triage-checksums": _triage(CHECKSUMS, "checksums", "1", "?failing", "R"),
     "triage-no-secret": _triage(KEYLESS, "does not exist", "1", "?failing", "R"),
-    "triage-unprotected": _triage("unprotected", "barman-cloud", "1", "?unprotected", "j"),
+    "triage-unprotected": _triage("unprotected", "barman-cloud", "1", "?unprotected"),
 }
 
 
