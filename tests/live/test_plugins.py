@@ -92,6 +92,24 @@ async def test_events_about_the_service_are_read(tmp_path: Path) -> None:
     assert [each.reason for each in found.events] == ["ServerSecretNotFound"]
 
 
+async def test_why_a_pod_of_the_plugin_does_not_start_is_read_from_its_events(
+    tmp_path: Path,
+) -> None:
+    async with looking(tmp_path, EVERYTHING, beside_operator(running=False)) as (plugins, server):
+        resource = server.registry.at("", "v1", "pods")
+        assert resource is not None
+        for each in server.store.listed(resource):
+            server.store.seed(
+                an_event(each.manifest(), "FailedMount", "no Secret", type_="Warning")
+            )
+        await plugins.look(ONE, NONE)
+        found = plugins.seen(BARMAN_PLUGIN)
+    assert isinstance(found, PluginSeen)
+    assert not isinstance(found.pod_events, NotKnown)
+    assert not isinstance(found.pods, NotKnown)
+    assert [each.about for each in found.pod_events] == [f"Pod {found.pods[0].name}"]
+
+
 async def test_who_may_look_into_the_operators_namespace_alone_is_told_what_is_there(
     tmp_path: Path,
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 from tui import faults
 from tui.cnpg import happening, plugin_service
 from tui.cnpg.happening import Happening
-from tui.cnpg.manifest import EVENTS, PODS, SERVICES, Kind, Manifest, Odd
+from tui.cnpg.manifest import EVENTS, PODS, SERVICES, Key, Kind, Manifest, Odd
 from tui.cnpg.plugin_service import PLUGIN_LABEL, PluginPod, PluginService
 from tui.live.feeds import Page
 from tui.live.refusals import Refusals
@@ -95,9 +95,11 @@ class Plugins:
     async def _behind(self, service: PluginService | None, everywhere: bool) -> PluginSeen:
         if service is None:
             return PluginSeen(None, everywhere, (), ())
-        return PluginSeen(
-            service, everywhere, await self._pods(service), await self._events(service)
-        )
+        pods, events = await self._pods(service), await self._events("Service", service.key)
+        if isinstance(pods, NotKnown) or not pods or any(one.ready for one in pods):
+            return PluginSeen(service, everywhere, pods, events)
+        down = Key(service.key.namespace, pods[-1].name)
+        return PluginSeen(service, everywhere, pods, events, await self._events("Pod", down))
 
     async def _pods(self, service: PluginService) -> tuple[PluginPod, ...] | NotKnown:
         if not service.selector:
@@ -110,9 +112,9 @@ class Plugins:
         except Odd as odd:
             return NotKnown(f"a Pod cannot be read: {odd}")
 
-    async def _events(self, service: PluginService) -> tuple[Happening, ...] | NotKnown:
-        about = f"involvedObject.kind=Service,involvedObject.name={service.key.name}"
-        told = await self._list(EVENTS, service.key.namespace, field_selector=about)
+    async def _events(self, kind: str, key: Key) -> tuple[Happening, ...] | NotKnown:
+        about = f"involvedObject.kind={kind},involvedObject.name={key.name}"
+        told = await self._list(EVENTS, key.namespace, field_selector=about)
         return told if isinstance(told, NotKnown) else happening.listed(told)
 
     async def _list(

@@ -75,6 +75,8 @@ class PluginSeen:
     pods: tuple[PluginPod, ...] | NotKnown
     events: tuple[Happening, ...] | NotKnown
     """About the Service, newest last."""
+    pod_events: tuple[Happening, ...] | NotKnown = ()
+    """About a Pod that is not ready, where none is, newest last."""
 
 
 @dataclass(frozen=True, slots=True)

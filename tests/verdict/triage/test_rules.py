@@ -732,6 +732,10 @@ SERVICE = plugin_service.read_service(
 )
 READY = PluginSeen(SERVICE, True, (PluginPod("barman-cloud-1", True, ""),), ())
 DOWN = replace(READY, pods=(PluginPod("barman-cloud-1", False, "ImagePullBackOff"),))
+NO_MOUNT = Happening(
+    "Warning", "FailedMount", 'secret "barman-cloud-server-tls" not found', "kubelet", NOW, 9,
+    "Pod barman-cloud-1",
+)  # fmt: skip
 NO_SECRET = Happening("Warning", "ServerSecretNotFound", "secrets not found", "operator", NOW, 1)
 IGNORED = a_backup("new", "", created=ago(minutes=6))
 
@@ -747,6 +751,11 @@ BESIDE = [
         "cnpg-system/barman-cloud lacks the annotations cnpg.io/pluginPort",
     ),
     (DOWN, "plugin-not-ready", "barman-cloud-1: ImagePullBackOff"),
+    (
+        replace(DOWN, pod_events=(NO_MOUNT,)),
+        "plugin-not-ready",
+        'Event FailedMount on Pod barman-cloud-1, 0s ago: secret "barman-cloud-server-tls" not found',
+    ),
     (replace(READY, events=(NO_SECRET,)), "plugin-not-registered", "ServerSecretNotFound"),
 ]
 

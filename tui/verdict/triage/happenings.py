@@ -22,9 +22,10 @@ WAITED = timedelta(minutes=5)
 ROUND = timedelta(minutes=40)
 """Retention runs every half hour: one that said nothing for longer has not failed since."""
 
-_HELD_UP = frozenset(
+HELD_UP = frozenset(
     {"FailedMount", "FailedAttachVolume", "FailedScheduling", "FailedCreatePodSandBox", "Evicted"}
 )
+"""Why a Pod does not start."""
 _NO_POD = frozenset({"FindingPod", "BackupPending", "TargetPodNotHealthy"})
 
 
@@ -102,7 +103,7 @@ def no_pod_to_take_it(case: Case) -> Trouble | None:
 def pod_held_up(case: Case) -> Trouble | None:
     """A Pod that does not start says why in its Events alone."""
     down = {f"Pod {one.key.name}": one for one in case.pods if not one.ready}
-    for told in _told(case, _HELD_UP, STILL):
+    for told in _told(case, HELD_UP, STILL):
         one = down.get(told.about)
         if one is None:
             continue

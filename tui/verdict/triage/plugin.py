@@ -6,11 +6,14 @@ from datetime import timedelta
 
 from tui import words
 from tui.cnpg import backup
+from tui.cnpg.happening import Happening
 from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.cnpg.plugin_service import PLUGIN_LABEL
+from tui.verdict.evidence import LATELY, happened
 from tui.verdict.fix import SwitchOn
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
+from tui.verdict.triage.happenings import HELD_UP
 from tui.verdict.triage.rung import Trouble, rule
 from tui.verdict.witnesses import NotKnown
 
@@ -80,7 +83,7 @@ def no_service(case: Case) -> Trouble | None:
     )
 
 
-@rule("F04")
+@rule("F04", "F05")
 def not_ready(case: Case) -> Trouble | None:
     """No Pod of the plugin is ready: a remark as long as the operator has not noticed."""
     seen = case.seen.plugin
@@ -95,10 +98,19 @@ def not_ready(case: Case) -> Trouble | None:
         Level.DEGRADED if _doubted(case) else Level.PROTECTED,
         "plugin down",
         "no Pod of the plugin is ready: new Backups are not taken up",
-        told or f"Service {seen.service.key} has no Pods (selector {chosen})",
+        _with_event(case, seen.pod_events, told)
+        or f"Service {seen.service.key} has no Pods (selector {chosen})",
         "repair the plugin's Deployment; WAL archiving goes on meanwhile",
         f"kubectl -n {namespace} describe pods -l {chosen}",
     )
+
+
+def _with_event(case: Case, events: tuple[Happening, ...] | NotKnown, told: str) -> str:
+    """With the newest Event that says why a Pod does not start, such as a Secret it cannot mount."""
+    for each in () if isinstance(events, NotKnown) else reversed(events):
+        if each.reason in HELD_UP and each.last and case.now - each.last < LATELY:
+            return f"{told}; {words.shorten(happened(each, case.now), 250)}"
+    return told
 
 
 @rule("F05")
