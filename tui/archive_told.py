@@ -121,6 +121,10 @@ def _verdict_json(archive: Archive) -> Mapping[str, Any]:
         "word": film.word.value,
         "usable_bases": [reach.base for reach in film.usable],
         "missing": [_piece_json(piece) for piece in film.pieces if piece.word is not Word.FOUND],
+        "out_of_reach": [
+            {"timeline": each.timeline, "why": each.why, "from_bases": list(each.bases)}
+            for each in film.stranded
+        ],
     }
     if isinstance(found, NoWindow):
         told["restorable"] = None
@@ -299,6 +303,9 @@ def _headline(archive: Archive) -> str:
         Word.UNSEEN: "incomplete: not everything could be looked at",
     }
     since, until = words.stamp(found.since), words.stamp(found.until)
+    for each in archive.film.cut_off:
+        said = f"out of reach: WAL of timeline {each.timeline}, {each.why}"
+        return f"{said}; restorable from {since} to {until}"
     return f"{words_[archive.film.word]}; restorable from {since} to {until}"
 
 

@@ -228,6 +228,18 @@ def test_holes_are_told_in_the_exit_code_and_in_words(stack: Stack, holed: dict[
         assert f"late: {name} (1 segment)" in text.stdout
 
 
+def test_a_timeline_whose_history_is_gone_is_out_of_reach(stack: Stack) -> None:
+    gone = "00000003.history"
+    stack.copy("pg-cut-off", without=[gone])
+    assert stack.restored("pg-cut-off", [gone, "00000002.history"]) == {"00000002.history"}
+    done = stack.ours("pg-cut-off", "-o", "json")
+    (cut_off,) = json.loads(done.stdout)["verdict"]["out_of_reach"]
+    assert done.returncode == 2
+    assert (cut_off["timeline"], cut_off["why"]) == (3, f"{gone} is missing")
+    said = stack.ours("pg-cut-off").stdout
+    assert f"out of reach: WAL of timeline 3, {gone} is missing; restorable" in said
+
+
 def test_without_a_usable_base_the_exit_code_is_2(stack: Stack) -> None:
     stack.copy("pg-baseless", only="wals/00000001")
     done = stack.ours("pg-baseless")

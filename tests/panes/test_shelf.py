@@ -17,6 +17,7 @@ from tui.live.changes import Folded, Listed, Live
 from tui.live.estate import Estate
 from tui.panes import shelf, shelf_wal
 from tui.panes.outline import Line
+from tui.verdict.health import Verdict
 from tui.verdict.level import Level
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -43,13 +44,16 @@ def outline(
     backups: Iterable[Manifest] = (),
     listed: str = "prod/pg/",
     standalone: frozenset[str] = frozenset(),
+    failing: str = "",
+    more: Iterable[str] = (),
 ) -> dict[str, Line]:
     """The outline of a server ``pg`` with one base backup, beside a name nobody uses; ``listed`` is
-    the prefix that has been listed whole."""
+    the prefix that has been listed whole, ``failing`` the verdict's word, ``more`` are other keys."""
     below = "prod/pg/base/20261126T020000"
     names = ["backup.info", "data.tar.gz", *(["annotations/keep"] if standalone else [])]
     page = [(f"{below}/{name}", 9, NOW, "e") for name in names]
     page.append(("prod/pg/wals/0000000100000000/000000010000000000000001.gz", 9, NOW, "e"))
+    page += [(f"prod/pg/{key}", 9, NOW, "e") for key in more]
     known = catalog.relisted(
         catalog.empty("prod"), listed, catalog.fold(catalog.empty("prod"), page)
     )
@@ -70,6 +74,10 @@ def outline(
         gone = a_backup("pg-gone", **completed())
         estate.apply(Listed(BACKUPS, tuple(map(backup.read, (gone, *backups))), NOW))
         estate.feeds[CLUSTERS] = estate.feeds[BACKUPS] = Live(NOW)
+    if failing:
+        estate.verdicts[one.key] = Verdict(
+            Level.FAILING, failing, "", (), (), None, looked=True, last_good=None, ladder=()
+        )
     opened = shelf.default_open(estate) | {
         ("server", str(PLACE), "pg"),
         ("bases", str(PLACE), "pg"),
@@ -107,6 +115,17 @@ def test_a_backup_info_that_is_not_read_yet_is_no_want_of_a_base_backup() -> Non
     found = outline(heard=True, content=b"")
     assert (found["pg"].state, found["pg"].level) == ("unseen", Level.UNKNOWN)
     assert found["base/"].level is Level.UNKNOWN
+
+
+def test_a_whole_archive_that_gets_no_more_wal_is_not_green() -> None:
+    line = outline(heard=True, failing="does not land")["pg"]
+    assert (line.state, line.level) == ("whole, but does not land", Level.FAILING)
+
+
+def test_wal_of_a_timeline_without_its_history_is_out_of_reach() -> None:
+    line = outline(heard=True, more=["wals/0000000200000000/000000020000000000000002.gz"])["pg"]
+    assert line.state == "timeline 2 out of reach: 00000002.history is missing"
+    assert line.level is Level.FAILING
 
 
 def test_a_backup_that_began_and_that_nobody_runs_was_killed() -> None:

@@ -179,7 +179,11 @@ def _server_state(view: View, server: Server, film: Film | None) -> tuple[str, L
         return _unused(view, server, film), Level.UNKNOWN
     if len(users) > 1:
         return f"shared by {_named(users)}", Level.FAILING
-    return _film_state(server, film)
+    state, level = _film_state(server, film)
+    verdict = view.estate.verdicts.get(users[0])
+    if level is Level.PROTECTED and verdict is not None and verdict.level is Level.FAILING:
+        return f"{state}, but {verdict.word}", Level.FAILING  # what is there is, and no more comes
+    return state, level
 
 
 def _unused(view: View, server: Server, film: Film | None) -> str:
