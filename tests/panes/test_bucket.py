@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 
 from tests.panes.conftest import Open
@@ -93,6 +94,49 @@ async def test_the_place_says_whose_keys_were_used_but_not_the_keys(torn: Stage)
         "read with the keys of secret", "no incomplete upload; versioning never enabled"
     )
     await torn.until("no lifecycle rule")
+
+
+async def test_uploads_nobody_finished_and_rules_that_eat_wal_are_told(
+    sandbox: dict[str, str], torn: Stage
+) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=sandbox["AWS_ENDPOINT_URL_S3"],
+        aws_access_key_id=sandbox["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=sandbox["AWS_SECRET_ACCESS_KEY"],
+        region_name="auto",
+    )
+    key = "prod/pg/base/20261101T000000/data.tar.gz"
+    begun = client.create_multipart_upload(Bucket="acme-pg", Key=key)
+    client.put_bucket_lifecycle_configuration(
+        Bucket="acme-pg",
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "tidy",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": "prod/"},
+                    "Expiration": {"Days": 9},
+                }
+            ]
+        },
+    )
+    try:
+        await torn.press("r")
+        await torn.until("1 incomplete upload, the oldest begun")
+        await torn.until("lifecycle rule tidy on prod/: deletes objects after 9 d: it eats backups")
+        await torn.press("j", "enter", "j", "enter")
+        await torn.until("20261101T000000/data.tar.gz", "incomplete upload, begun")
+    finally:
+        client.abort_multipart_upload(Bucket="acme-pg", Key=key, UploadId=begun["UploadId"])
+        client.delete_bucket_lifecycle(Bucket="acme-pg")
+
+
+async def test_a_url_or_a_key_is_copied(torn: Stage) -> None:
+    await torn.press("j", "c")
+    assert torn.app.clipboard == "s3://acme-pg/prod/pg/"
+    await torn.press("C")
+    assert torn.app.clipboard == "prod/pg/"
 
 
 async def test_wal_says_how_fresh_it_is_and_which_folders_are_taken_on_trust(torn: Stage) -> None:

@@ -54,8 +54,8 @@ def lines(view: View, server: Server, film: Film) -> Iterator[Line]:
         _base(view, server, film, base, made_by.get(base.id)) for base in server.bases.values()
     ]
     found += [_gone(view, server, id_, made_by[id_]) for id_ in absent]
+    yield from uploads(view, f"{server.name}/base/", server.name)  # first: what may run now
     yield from sorted(found, key=lambda line: line.name, reverse=True)
-    yield from uploads(view, f"{server.name}/base/", server.name)
 
 
 def _level(film: Film, *, absent: int) -> Level | None:
