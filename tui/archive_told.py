@@ -260,13 +260,13 @@ def as_text(archive: Archive) -> Iterator[str]:
     yield from _missing(archive)
     yield from _facts(archive)
     yield ""
-    yield from _aligned(
+    yield from words.aligned(
         ("BASE BACKUP", "STATUS", "TL", "BEGIN WAL", "END", "SIZE", "KEPT", "USE"),
         [_base_row(archive, server.bases[id_]) for id_ in sorted(server.bases)],
         empty="No base backup.",
     )
     yield ""
-    yield from _aligned(
+    yield from words.aligned(
         ("TL", "FIRST", "LAST", "SEGMENTS", "SIZE", "HOLES"),
         [
             (
@@ -368,14 +368,3 @@ def _base_row(archive: Archive, base: Base) -> tuple[str, ...]:
         _kept(archive, base) or "-",
         f"{reach.usable}{': ' if reach.why else ''}{reach.why}" if reach else "-",
     )
-
-
-def _aligned(
-    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, empty: str
-) -> Iterable[str]:
-    if not rows:
-        yield empty
-        return
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        yield "   ".join(map(str.ljust, row, widths)).rstrip()

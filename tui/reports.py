@@ -45,7 +45,7 @@ def as_text(estate: Estate, now: datetime) -> Iterable[str]:
         said = told(estate.feeds[kind], now)
         if not said.well:
             yield f"{kind}: {said.word}. {said.sentence}"
-    yield from _aligned(
+    yield from words.aligned(
         ("NAMESPACE", "NAME", "VERDICT", "LAST BASE", "READY", "HEADLINE"),
         [
             (
@@ -66,7 +66,7 @@ def as_text(estate: Estate, now: datetime) -> Iterable[str]:
         for subject in estate.tables[BACKUPS].values()
         if isinstance(subject, Backup | Unreadable)
     ]
-    yield from _aligned(
+    yield from words.aligned(
         ("NAMESPACE", *printed.COLUMNS),
         [
             (subject.key.namespace, *printed.cells(subject, now))
@@ -101,14 +101,3 @@ def _worst_first(estate: Estate) -> Sequence[tuple[Key, Verdict]]:
 def _ready(estate: Estate, key: Key) -> str:
     cluster = estate.cluster(key)
     return f"{cluster.ready_instances}/{cluster.instances}" if cluster else "-"
-
-
-def _aligned(
-    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, empty: str
-) -> Iterable[str]:
-    if not rows:
-        yield empty
-        return
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        yield "   ".join(map(str.ljust, row, widths)).rstrip()

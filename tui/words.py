@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import humanize
@@ -146,3 +147,15 @@ def number(count: int) -> str:
 def counted(count: int, singular: str, plural: str | None = None) -> str:
     """``1 backup``, ``2 backups``, ``41,203 segments``."""
     return f"{number(count)} {singular if count == 1 else plural or singular + 's'}"
+
+
+def aligned(
+    header: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, empty: str = ""
+) -> Iterator[str]:
+    """The lines of a table, its columns as wide as their widest; ``empty`` alone without rows."""
+    if not rows:
+        yield from [empty] if empty else []
+        return
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        yield "   ".join(map(str.ljust, row, widths)).rstrip()

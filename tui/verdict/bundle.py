@@ -7,7 +7,7 @@ not be read stands there with its reason, so that nobody takes silence for healt
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -191,7 +191,7 @@ def _pods(subject: Subject) -> Iterator[str]:
     for pod in sorted(pods, key=lambda each: each.key):
         role = "primary" if pod.is_primary else "standby"
         rows.append((pod.key.name, role, "ready" if pod.ready else "not ready", _sidecar(pod)))
-    yield from _aligned(("POD", "ROLE", "STATE", "SIDECAR"), rows)
+    yield from words.aligned(("POD", "ROLE", "STATE", "SIDECAR"), rows)
 
 
 def _sidecar(pod: Pod) -> str:
@@ -213,7 +213,7 @@ def _backups(subject: Subject) -> Iterator[str]:
     newest = sorted(backups, key=lambda each: (each.created is not None, each.created, each.key))
     rows = [printed.cells(each, subject.at) for each in newest[-BACKUPS:]]
     yield f"{words.counted(len(backups), 'Backup')}, the newest last"
-    yield from _aligned(printed.COLUMNS, [tuple(map(scrubbed, row)) for row in rows])
+    yield from words.aligned(printed.COLUMNS, [tuple(map(scrubbed, row)) for row in rows])
 
 
 def _happenings(papers: Papers, at: datetime) -> Iterator[str]:
@@ -270,7 +270,7 @@ def _bases(film: Film) -> Iterator[str]:
         use = f"{reach.usable}{': ' if reach.why else ''}{reach.why}" if reach else "-"
         written = words.stamp(base.newest)
         rows.append((f"base/{id_}/", words.size(base.size), written, scrubbed(use)))
-    yield from _aligned(("BASE BACKUP", "SIZE", "WRITTEN", "USE"), rows)
+    yield from words.aligned(("BASE BACKUP", "SIZE", "WRITTEN", "USE"), rows)
 
 
 def _segments(film: Film) -> Iterator[str]:
@@ -286,7 +286,7 @@ def _segments(film: Film) -> Iterator[str]:
         for seg in _bits(column.bits)
         if (at := held.modified(seg)) is not None
     ]  # fmt: skip
-    yield from _aligned(("SEGMENT", "SIZE", "WRITTEN"), sorted(rows)[-SEGMENTS:])
+    yield from words.aligned(("SEGMENT", "SIZE", "WRITTEN"), sorted(rows)[-SEGMENTS:])
     for timeline, history in sorted(server.histories.items()):
         yield f"wals/{history.name}, timeline {timeline}, {words.stamp(history.modified)}"
 
@@ -311,11 +311,3 @@ def _yaml(document: Mapping[str, Any]) -> str:
 
 def _dated(when: datetime | None, at: datetime) -> str:
     return f"{words.stamp(when)}, {words.age(at - when)} ago" if when else "not dated"
-
-
-def _aligned(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    if not rows:
-        return
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    for row in (header, *rows):
-        yield "   ".join(map(str.ljust, row, widths)).rstrip()
