@@ -262,6 +262,13 @@ def test_base_backups_of_a_foreign_system_fail() -> None:
     assert verdict(film(system_ids=frozenset({"1"}))).findings[0].code == "server-name-clash"
 
 
+def test_base_backups_of_two_systems_fail_even_where_our_own_id_is_not_known() -> None:
+    two = verdict(film(system_ids=frozenset({"1", "2"})), systemID="")
+    assert two.findings[0].code == "server-name-clash"
+    assert two.findings[0].advice == "base backups there have system id 1, 2, ours is not known"
+    assert verdict(film(), systemID="").level is Level.PROTECTED
+
+
 @pytest.mark.parametrize("waiting", [0, 31])
 def test_a_short_queue_is_no_finding(waiting: int) -> None:
     assert verdict(film(), instance(waiting=waiting)).level is Level.PROTECTED

@@ -453,8 +453,8 @@ def _clash(seen: Witnesses, now: datetime) -> Finding | None:
     """Somebody else writes under the same server name."""
     if isinstance(seen.film, NotKnown):
         return None
-    mine = seen.cluster.system_id
-    strangers = {other for other in seen.film.system_ids if mine and other != mine}
+    mine = seen.cluster.system_id or "not known"
+    strangers = seen.film.strangers(seen.cluster.system_id)
     if not seen.film.shared_with and not strangers:
         return None
     if seen.film.shared_with:

@@ -63,6 +63,12 @@ class Film:
     skew: timedelta | None = None
     """How far the store's clock is ahead of ours; None: no answer told its time."""
 
+    def strangers(self, system_id: str) -> frozenset[str]:
+        """System ids of others; where ours is not known, several are strangers to each other."""
+        if system_id:
+            return self.system_ids - {system_id}
+        return self.system_ids if len(self.system_ids) > 1 else frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class PluginSeen:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.verdict.test_two_witnesses import NOW, film, instance
+from tests.verdict.test_two_witnesses import BASE, NOW, film, instance
 from tests.verdict.triage.made_up import (
     EXIT,
     PLUGIN,
@@ -400,6 +400,36 @@ def test_a_look_that_failed_before_it_saw_anything_is_not_called_under_way() -> 
     (only,) = judged(witnesses(film=unseen)).findings
     assert (only.code, only.level) == ("one-witness", Level.UNKNOWN)
     assert only.advice == "bucket: s3 refuses connections"
+
+
+def test_a_completed_backup_that_is_not_in_the_bucket_degrades() -> None:
+    later = a_backup("later", created=ago(hours=3), backupId="20261122T110000")
+    (only,) = judged(witnesses(backups=(a_backup(backupId=BASE), later))).findings
+    assert (only.code, only.level) == ("base-absent", Level.DEGRADED)
+    assert only.evidence == "later is completed, but base/20261122T110000 is not under pg"
+
+
+@pytest.mark.parametrize(
+    ("what", "seen"),
+    [
+        ("it is there", witnesses(backups=(a_backup(backupId=BASE),))),
+        ("a later one is there", witnesses(
+            backups=(a_backup(created=ago(days=1), backupId="20261121T140000"),))),
+        ("no look has ended since", witnesses(
+            backups=(a_backup(created=ago(minutes=12), backupId="20261122T134800"),))),
+        ("the cluster before had it", witnesses(
+            backups=(a_backup(created="2025-11-22T02:00:00Z", backupId="20301122T110000"),))),
+    ],
+)  # fmt: skip
+def test_no_base_backup_is_called_absent_where(what: str, seen: Witnesses) -> None:
+    assert judged(seen).findings == ()
+
+
+def test_a_fence_is_named_with_the_line_that_lifts_it() -> None:
+    seen = witnesses(cluster=a_cluster(annotations={"cnpg.io/fencedInstances": '["pg-2"]'}))
+    (fence,) = [rung for rung in judged(seen).ladder if rung.code == "fenced"]
+    assert fence.command == "kubectl cnpg fencing off pg 'pg-2' -n prod"
+    assert judged(seen).level is Level.PROTECTED
 
 
 def test_a_failed_backup_whose_data_is_whole_is_called_misreported() -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from tui import words
 from tui.barman.continuity import Reach, Usable
 from tui.cnpg import backup
+from tui.cnpg.backup import Backup
+from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.verdict import evidence, queue
 from tui.verdict.fix import DeleteBackup
 from tui.verdict.level import Level
@@ -17,6 +19,9 @@ from tui.verdict.witnesses import NotKnown
 
 ABANDONED = timedelta(days=1)
 """Data without a backup.info for longer is not a backup under way."""
+
+LISTED = timedelta(minutes=15)
+"""A look that ended so long after a Backup has listed its base backup."""
 
 
 @rule("F29")
@@ -167,6 +172,42 @@ def without_data(case: Case) -> Trouble | None:
         "take a base backup: b; see whether a lifecycle rule of the bucket deletes objects",
         _again(case),
     )
+
+
+@rule("F37", "F20")
+def absent(case: Case) -> Trouble | None:
+    """The newest Backup is completed, and the bucket has no such base backup, nor a later one."""
+    film, one = case.film, _newest_completed(case)
+    if film is None or one is None or film.whole is None or not film.server.bases_listed:
+        return None
+    if one.stopped is None or film.whole < one.stopped + LISTED:
+        return None
+    if any(id_ >= one.backup_id for id_ in film.server.bases):
+        return None
+    return Trouble(
+        "base-absent",
+        Level.DEGRADED,
+        "base absent",
+        "the newest completed Backup is not in the bucket",
+        f"{one.key.name} is completed, but base/{one.backup_id} is not under {film.server.name}",
+        "take a base backup: b; see whether a lifecycle rule of the bucket deletes objects, or whether "
+        "destinationPath or serverName was changed since",
+        _again(case),
+    )
+
+
+def _newest_completed(case: Case) -> Backup | None:
+    """By the plugin, of this very cluster: Backups of one that had its name before are left out."""
+    since = case.seen.cluster.created
+    done = [
+        one
+        for one in case.backups
+        if one.phase == backup.COMPLETED
+        and one.plugin == BARMAN_PLUGIN
+        and one.backup_id
+        and (since is None or (one.created is not None and one.created >= since))
+    ]
+    return max(done, key=lambda one: one.backup_id, default=None)
 
 
 def complete(case: Case) -> str | NotKnown:

@@ -52,7 +52,13 @@ STEPS: tuple[Step, ...] = (
         "archiver",
         "archiver configured",
         plugin.configured,
-        (plugin.no_store_named, plugin.two_archivers, plugin.flag_is_off, plugin.hibernated),
+        (
+            plugin.no_store_named,
+            plugin.two_archivers,
+            plugin.flag_is_off,
+            plugin.hibernated,
+            plugin.fenced,
+        ),
         {"unprotected": ("F01",), "no-wal-archive": ("F01",), "archiving-off": ("F35",)},
     ),
     Step(
@@ -133,6 +139,7 @@ STEPS: tuple[Step, ...] = (
             bases.hangs,
             bases.incomplete,
             bases.without_data,
+            bases.absent,
         ),
         {"no-base-backup": (), "first-backup-due": (), "last-backup-failed": ()},
     ),

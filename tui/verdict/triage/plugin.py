@@ -222,6 +222,27 @@ def hibernated(case: Case) -> Trouble | None:
     )
 
 
+@rule("F35")
+def fenced(case: Case) -> Trouble | None:
+    """PostgreSQL is stopped there on purpose: a Backup that is sent there stays pending."""
+    cluster = case.seen.cluster
+    if not cluster.fenced:
+        return None
+    who = "every instance" if "*" in cluster.fenced else ", ".join(cluster.fenced)
+    return Trouble(
+        "fenced",
+        Level.PROTECTED,
+        "fenced",
+        "instances are fenced: no WAL and no base backup comes from them",
+        f"annotation cnpg.io/fencedInstances: {who}",
+        "lift the fence once what it was for is done",
+        " && ".join(
+            f"kubectl cnpg fencing off {cluster.key.name} '{name}' -n {cluster.key.namespace}"
+            for name in cluster.fenced
+        ),
+    )
+
+
 def known(case: Case) -> str | NotKnown:
     """Nothing the operator says speaks against the plugin."""
     plugin = case.seen.cluster.backup_plugin
