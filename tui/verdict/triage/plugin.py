@@ -52,7 +52,8 @@ def not_taken_up(case: Case) -> Trouble | None:
             "a Backup is not taken up: operator or plugin is down",
             f"Backup {one.key.name} has no phase since {since}{_seen_beside(case)}",
             "see whether the operator and the plugin's Deployment run",
-            "kubectl get deployments -A -l 'app in (barman-cloud, cloudnative-pg)'",
+            "kubectl get deployments -A -l app.kubernetes.io/name=cloudnative-pg; "
+            "kubectl get deployments -A -l app=barman-cloud",
         )
     return None
 
