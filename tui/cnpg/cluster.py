@@ -75,6 +75,8 @@ class Cluster:
     phase_reason: str
     primary: str
     target_primary: str
+    target_since: datetime | None
+    """``status.targetPrimaryTimestamp``: since when that one is to be the primary."""
     timeline: int | None
     system_id: str
     plugins: tuple[Plugin, ...]
@@ -185,6 +187,7 @@ def read(source: Manifest) -> Cluster:
         phase_reason=manifest.text(status, "phaseReason"),
         primary=manifest.text(status, "currentPrimary"),
         target_primary=manifest.text(status, "targetPrimary"),
+        target_since=manifest.moment(status, "targetPrimaryTimestamp"),
         timeline=manifest.number(status, "timelineID"),
         system_id=manifest.text(status, "systemID"),
         plugins=tuple(_plugin(item) for item in manifest.items(spec, "plugins")),

@@ -247,6 +247,9 @@ SPOILT: list[tuple[str, Witnesses, Level]] = [
         Level.FAILING,
     ),
     ("queue-grows", witnesses(instance=instance(waiting=163)), Level.DEGRADED),
+    ("switchover-hangs", witnesses(cluster=a_cluster(
+        archiving("False", "switchover in progress, refusing archiving"),
+        targetPrimary="pg-2", targetPrimaryTimestamp=ago(minutes=16))), Level.DEGRADED),
     ("does-not-land", witnesses(instance=instance(archived=99)), Level.FAILING),
     ("torn-film", witnesses(film=film(missing=(20, 21))), Level.FAILING),
     ("cut-off", witnesses(film=film(promoted=True)), Level.FAILING),
@@ -507,7 +510,8 @@ def test_the_same_is_the_suspect_once_archiving_fails(code: str, seen: Witnesses
 
 CALM: list[tuple[str, Witnesses]] = [
     ("a switchover", witnesses(cluster=a_cluster(
-        archiving("False", "switchover in progress, refusing archiving"), targetPrimary="pg-2"))),
+        archiving("False", "switchover in progress, refusing archiving"),
+        targetPrimary="pg-2", targetPrimaryTimestamp=ago(minutes=14)))),
     ("a backup that runs", witnesses(
         backups=(a_backup(), a_backup("new", "started", created=ago(minutes=20))))),
     ("a backup that was just asked for", witnesses(

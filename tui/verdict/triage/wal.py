@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tui import words
 from tui.cnpg.location import Location
 from tui.verdict import evidence, filling
@@ -12,6 +14,9 @@ from tui.verdict.witnesses import NotKnown
 
 MISSING_DISK_SPACE = 4
 """Exit code of the postgres container that found no room for two segments (CNPG)."""
+
+SWITCHED = timedelta(minutes=15)
+"""A switchover that takes longer hangs, whatever ``spec.switchoverDelay`` allows it."""
 
 
 @rule("F31")
@@ -54,17 +59,22 @@ def disk_fills(case: Case) -> Trouble | None:
 
 @rule("F32")
 def switching_over(case: Case) -> Trouble | None:
-    """Archiving is refused for a moment; that is no alarm."""
+    """Archiving is refused for a moment, which is no alarm; for long it is one."""
     cluster = case.seen.cluster
     if not cluster.is_switching_over:
         return None
+    since = cluster.target_since
+    hangs = since is not None and case.now - since > SWITCHED
+    lasting = f" for {words.ago(since, case.now)}" if hangs and since else ""
     return Trouble(
-        "switchover",
-        Level.UNKNOWN,
-        "switchover",
-        "a switchover is under way",
+        "switchover-hangs" if hangs else "switchover",
+        Level.DEGRADED if hangs else Level.UNKNOWN,
+        "switchover hangs" if hangs else "switchover",
+        f"a switchover is under way{lasting}",
         f"primary {cluster.primary or '-'}, target {cluster.target_primary}",
-        "wait; if it stays so, see the target's Pod",
+        "see why the target's Pod does not take over: until then WAL may be refused"
+        if hangs
+        else "wait; if it stays so, see the target's Pod",
         f"kubectl -n {cluster.key.namespace} describe pod {cluster.target_primary}",
     )
 
