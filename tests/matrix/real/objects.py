@@ -175,6 +175,8 @@ def status(
     found = manifests.cluster_status(
         made, [pod_], system_id=system, timeline=1, since=since, conditions=conditions
     )
+    if "targetPrimary" in row.status:
+        found["targetPrimaryTimestamp"] = stamp(now)
     return found | row.status
 
 

@@ -230,6 +230,9 @@ KUBERNETES: tuple[Row, ...] = (
     Row("overdue", "F30", "schedule-overdue", "degraded", overdue=True),
     Row("disk-full", "F31", "disk-full", "degraded", status=_stopped(
         "Not enough disk space", "Insufficient disk space detected in one or more pods")),
+    Row("switchover-hangs", "F32", "switchover-hangs", "degraded", archive_error=_SWITCHES,
+        status={"targetPrimary": "pg-2", "targetPrimaryTimestamp": "2026-11-26T00:00:00.000000Z",
+                "phase": "Switchover in progress"}),
     Row("switched-off", "F35", "archiving-off", "failing",
         cluster={"metadata": {"annotations": {"cnpg.io/skipWalArchiving": "enabled"}}}),
 )  # fmt: skip
