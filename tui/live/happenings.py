@@ -7,16 +7,13 @@ everything is well, with one request for all clusters.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
-from typing import Protocol
+from collections.abc import Iterable
 
-from tui import faults
 from tui.cnpg import happening
 from tui.cnpg.happening import RETENTION_FAILED, Happening
-from tui.cnpg.manifest import EVENTS, Kind, Manifest
-from tui.live.feeds import Page
+from tui.cnpg.manifest import EVENTS
 from tui.live.refusals import Refusals
+from tui.live.whole_list import Source, listed
 from tui.verdict.witnesses import NOT_ASKED, NotKnown
 
 FRESH = 50.0
@@ -25,22 +22,7 @@ FRESH = 50.0
 RARELY = 600.0
 """Seconds between two looks for retention that fails."""
 
-_ANSWER = 10.0
 _MATTERS = frozenset({"Cluster", "Backup", "ScheduledBackup", "Pod"})
-
-
-class Source(Protocol):
-    """The port; ``wire.kube.Kube`` fits it. Everything raises ``faults.Fault``."""
-
-    def list(
-        self,
-        kind: Kind,
-        namespace: str | None,
-        *,
-        label_selector: str = "",
-        field_selector: str = "",
-        silence: float,
-    ) -> AsyncGenerator[Page, None]: ...
 
 
 Told = tuple[Happening, ...] | NotKnown
@@ -86,19 +68,8 @@ class Happenings:
         return tuple(each for each in self._retention if each.namespace == namespace)
 
     async def _list(self, namespace: str | None, about: str = "") -> Told:
-        where = f"in {namespace}" if namespace else "in all namespaces"
-        asked = f"events {where}"
-        if (refused := self._refusals.remembered(asked)) is not None:
-            return refused
-        found: list[Manifest] = []
-        try:
-            pages = self._source.list(EVENTS, namespace, field_selector=about, silence=_ANSWER)
-            async with aclosing(pages):
-                async for page in pages:
-                    found += page.items
-        except faults.Forbidden as fault:
-            return self._refusals.not_known(asked, fault, f"events list {where} is forbidden")
-        except faults.Fault as fault:
-            return NotKnown(str(fault))
+        found = await listed(self._source, self._refusals, EVENTS, namespace, field_selector=about)
+        if isinstance(found, NotKnown):
+            return found
         told = happening.listed(found)
         return tuple(each for each in told if each.about.partition(" ")[0] in _MATTERS)

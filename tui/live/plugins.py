@@ -7,17 +7,13 @@ The operator's namespace is found by the Service's label. Few users may list Ser
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Protocol
 
-from tui import faults
 from tui.cnpg import happening, plugin_service
 from tui.cnpg.happening import Happening
-from tui.cnpg.manifest import EVENTS, PODS, SERVICES, Key, Kind, Manifest, Odd
+from tui.cnpg.manifest import EVENTS, PODS, SERVICES, Key, Odd
 from tui.cnpg.plugin_service import PLUGIN_LABEL, PluginPod, PluginService
-from tui.live.feeds import Page
 from tui.live.refusals import Refusals
+from tui.live.whole_list import Source, listed
 from tui.verdict.witnesses import NOT_ASKED, NotKnown, PluginSeen
 
 OPERATOR_NAMESPACE = "cnpg-system"
@@ -25,22 +21,6 @@ OPERATOR_NAMESPACE = "cnpg-system"
 
 RARELY = 600.0
 """Seconds between two looks while nothing points to the plugin."""
-
-_ANSWER = 10.0
-
-
-class Source(Protocol):
-    """The port; ``wire.kube.Kube`` fits it. Everything raises ``faults.Fault``."""
-
-    def list(
-        self,
-        kind: Kind,
-        namespace: str | None,
-        *,
-        label_selector: str = "",
-        field_selector: str = "",
-        silence: float,
-    ) -> AsyncGenerator[Page, None]: ...
 
 
 class Plugins:
@@ -82,7 +62,9 @@ class Plugins:
         """The plugins' Services, and whether all namespaces were searched."""
         why = NOT_ASKED
         for namespace in (None, OPERATOR_NAMESPACE):
-            told = await self._list(SERVICES, namespace, label_selector=PLUGIN_LABEL)
+            told = await listed(
+                self._source, self._refusals, SERVICES, namespace, label_selector=PLUGIN_LABEL
+            )
             if not isinstance(told, NotKnown):
                 try:
                     found = [plugin_service.read_service(item) for item in told]
@@ -104,7 +86,13 @@ class Plugins:
     async def _pods(self, service: PluginService) -> tuple[PluginPod, ...] | NotKnown:
         if not service.selector:
             return NotKnown(f"Service {service.key} chooses no Pods")
-        told = await self._list(PODS, service.key.namespace, label_selector=service.chosen_by)
+        told = await listed(
+            self._source,
+            self._refusals,
+            PODS,
+            service.key.namespace,
+            label_selector=service.chosen_by,
+        )
         if isinstance(told, NotKnown):
             return told
         try:
@@ -114,35 +102,7 @@ class Plugins:
 
     async def _events(self, kind: str, key: Key) -> tuple[Happening, ...] | NotKnown:
         about = f"involvedObject.kind={kind},involvedObject.name={key.name}"
-        told = await self._list(EVENTS, key.namespace, field_selector=about)
+        told = await listed(
+            self._source, self._refusals, EVENTS, key.namespace, field_selector=about
+        )
         return told if isinstance(told, NotKnown) else happening.listed(told)
-
-    async def _list(
-        self,
-        kind: Kind,
-        namespace: str | None,
-        *,
-        label_selector: str = "",
-        field_selector: str = "",
-    ) -> list[Manifest] | NotKnown:
-        where = f"in {namespace}" if namespace else "in all namespaces"
-        asked = f"{kind} {where}"
-        if (refused := self._refusals.remembered(asked)) is not None:
-            return refused
-        found: list[Manifest] = []
-        try:
-            pages = self._source.list(
-                kind,
-                namespace,
-                label_selector=label_selector,
-                field_selector=field_selector,
-                silence=_ANSWER,
-            )
-            async with aclosing(pages):
-                async for page in pages:
-                    found += page.items
-        except faults.Forbidden as fault:
-            return self._refusals.not_known(asked, fault, f"{kind} list {where} is forbidden")
-        except faults.Fault as fault:
-            return NotKnown(str(fault))
-        return found
