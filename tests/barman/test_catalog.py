@@ -318,6 +318,37 @@ def test_relisting_by_a_shorter_prefix_replaces_every_folder_below_it() -> None:
     assert known.servers["pg"].histories == {}
 
 
+@pytest.mark.parametrize(
+    "below",
+    [
+        "",
+        "pg",
+        "pg/wal",
+        "pg/wals/",
+        "pg/wals/0",
+        "pg/wals/00000001",
+        "pg/wals/000000010000000A",
+        "pg/wals/000000010000000A/",
+        "pg/wals/000000010000000a/",
+        "pg/wals/000000010000000A/000000010000000A000000",
+        "pg/wals/00000001/",
+        "pg/wals/0x",
+        "pg/wals/0000_001",
+        "pg/wals/F",
+        "pg/base/",
+        "pg-eu/wals/",
+    ],
+)
+def test_relisting_takes_the_folders_whose_names_begin_so_and_no_others(below: str) -> None:
+    archive = Archive().wal(1, [1, 256 * 10, 256 * 11]).wal(0x0FFFFFFF, [5]).wal(0xF0000000, [9])
+    known = archive.catalog()
+    before = known.servers["pg"].directories
+    server = catalog.relisted(known, below, catalog.empty("")).servers.get("pg")
+    assert (set(server.directories) if server is not None else set()) == {
+        key for key, folder in before.items() if not f"pg/wals/{folder.name}/".startswith(below)
+    }
+
+
 def test_relisting_base_replaces_base_backups_only_and_knows_them_all() -> None:
     archive = Archive().wal(1, range(1, 5))
     archive.base(1, 1)

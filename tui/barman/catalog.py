@@ -37,6 +37,9 @@ _ARCHIVE = re.compile(
 _BACKUP_ID = re.compile(r"\d{8}T\d{6}")
 _INFO = "backup.info"
 _KEEP = "annotations/keep"
+_FOLDERS = re.compile(r"[0-9A-F]{16}/|[0-9A-F]{0,16}")
+"""How the names of WAL folders begin, or one name whole."""
+_MOST = 0xFFFFFFFF
 
 
 class Archive(NamedTuple):
@@ -282,23 +285,38 @@ def relisted(catalog: Catalog, below: str, part: Catalog) -> Catalog:
 
 def _without(root: str, server: Server, below: str) -> Server:
     base, wals = f"{root}{server.name}/base/", f"{root}{server.name}/wals/"
-
-    def outside(key: DirectoryKey) -> bool:
-        return not f"{wals}{wal.directory_name(*key)}/".startswith(below)
-
+    low, high = _folders_below(wals, below)
     return replace(
         server,
         bases={
             id_: held for id_, held in server.bases.items() if not f"{base}{id_}/".startswith(below)
         },
-        directories={key: held for key, held in server.directories.items() if outside(key)},
+        directories={
+            key: held for key, held in server.directories.items() if not low <= key <= high
+        },
         histories={
             timeline: held
             for timeline, held in server.histories.items()
             if not f"{wals}{held.name}".startswith(below)
         },
-        unlisted=None if server.unlisted is None else frozenset(filter(outside, server.unlisted)),
+        unlisted=None
+        if server.unlisted is None
+        else frozenset(key for key in server.unlisted if not low <= key <= high),
     )
+
+
+def _folders_below(wals: str, below: str) -> tuple[DirectoryKey, DirectoryKey]:
+    """The first and the last folder there can be wholly below a key prefix; last < first: none.
+
+    Numbers, not names: a sweep asks this of every folder for every prefix it lists.
+    """
+    if wals.startswith(below):
+        return (0, 0), (_MOST, _MOST)
+    digits = _FOLDERS.fullmatch(below.removeprefix(wals)) if below.startswith(wals) else None
+    if digits is None:
+        return (1, 0), (0, 0)
+    low, high = (digits[0].rstrip("/").ljust(16, digit) for digit in "0F")
+    return (int(low[:8], 16), int(low[8:], 16)), (int(high[:8], 16), int(high[8:], 16))
 
 
 def _merge_servers(one: Server, other: Server) -> Server:

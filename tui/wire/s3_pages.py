@@ -67,7 +67,7 @@ def _objects(text: str, *, encoded: bool) -> Page | None:
     sizes = _SIZE.findall(text)
     dates = _MODIFIED.findall(text)
     # An ETag is a quoted number in hex; the quotes are the only references most pages have.
-    etags = _ETAG.findall(text.replace("&quot;", "").replace("&#34;", ""))
+    etags = [etag.replace("&quot;", "").replace("&#34;", "") for etag in _ETAG.findall(text)]
     if not text.count("<Contents>") == len(keys) == len(sizes) == len(dates) == len(etags):
         return None
     moments = [datetime.fromisoformat(date) for date in dates]
