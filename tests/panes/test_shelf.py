@@ -130,7 +130,7 @@ def test_wal_of_a_timeline_without_its_history_is_out_of_reach() -> None:
 
 def test_a_backup_that_began_and_that_nobody_runs_was_killed() -> None:
     line = outline(heard=True, content=STARTED)["20261126T020000"]
-    assert line.state == "STARTED 9h ago, no Backup runs: killed"
+    assert line.state == "STARTED 9h ago, no Backup runs: killed, unless begun by hand"
     assert line.level is Level.DEGRADED
 
 

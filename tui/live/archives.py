@@ -60,6 +60,10 @@ class Archives:
             skew=state.skew if state is not None else None,
         )
 
+    def whole(self, place: Place) -> datetime | None:
+        """The end of the last whole look at a place; None: what is known of it may not be all."""
+        return _whole(self.sweeps.get(place))
+
     def _worked_out(self, fold: Folded, place: Place, server: str) -> Film:
         known = self._films.get((place, server))
         losses = self.acknowledged.get((place, server), frozenset())

@@ -11,7 +11,7 @@ from tui.barman.info import Info
 from tui.barman.retention import Plan
 from tui.barman.s3 import Rule, Untold
 from tui.cnpg.location import Location, Place
-from tui.live.changes import Described, Looked
+from tui.live.changes import Described, Folded, Looked
 from tui.live.estate import Estate
 from tui.panes import growth_words, shelf
 from tui.panes.outline import Line
@@ -31,8 +31,7 @@ def of_place(estate: Estate, place: Place, now: datetime) -> Iterator[str]:
         yield f"{state.total.class_a} Class A and {state.total.class_b} Class B requests so far"
     fold = estate.archives.folds.get(place)
     if fold is not None:
-        size = sum(each.wal_size + each.base_size for each in fold.catalog.servers.values())
-        yield f"{words.size(size)} is ${R2.month(size):.2f} a month at R2's prices"
+        yield from _costs(fold, whole=estate.archives.whole(place) is not None)
         unknown = fold.catalog.unknown
         if unknown.keys:
             more = " at least" if unknown.more else ""
@@ -40,6 +39,13 @@ def of_place(estate: Estate, place: Place, now: datetime) -> Iterator[str]:
             yield f"{strange}{more} Barman does not write: {', '.join(unknown.samples)}"
     if described is not None:
         yield from _described(described, now)
+
+
+def _costs(fold: Folded, *, whole: bool) -> Iterator[str]:
+    size = sum(each.wal_size + each.base_size for each in fold.catalog.servers.values())
+    if size or whole:
+        least = "" if whole else "at least "
+        yield f"{least}{words.size(size)} is {least}${R2.month(size):.2f} a month at R2's prices"
 
 
 def _described(described: Described, now: datetime) -> Iterator[str]:

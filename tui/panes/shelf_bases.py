@@ -113,7 +113,11 @@ def _owner(view: View, server: str, info: Info | Unreadable | None, backup: str 
 def _begun(
     view: View, server: str, base: Base, info: Info, backup: str | None
 ) -> tuple[str, Level]:
-    """What becomes of a base backup that has begun: one that was killed says STARTED for ever."""
+    """What becomes of a base backup that has begun: one that was killed says STARTED for ever.
+
+    A ``barman-cloud-backup`` begun by hand has no Backup, and what it uploads is not seen before it is
+    whole: the two look alike.
+    """
     begun = words.ago(info.begin_time or base.newest, view.now)
     clusters = view.users(server)
     if backup is not None or not clusters or not view.backups_known:
@@ -127,7 +131,7 @@ def _begun(
     )
     if running:
         return f"STARTED {begun} ago, Backup {running[-1]} runs", Level.UNKNOWN
-    return f"STARTED {begun} ago, no Backup runs: killed", Level.DEGRADED
+    return f"STARTED {begun} ago, no Backup runs: killed, unless begun by hand", Level.DEGRADED
 
 
 def _state(
