@@ -227,6 +227,8 @@ class CnpgTui(App[None]):
 
     def report(self, change: Change) -> None:
         """A feed reports a fact: apply it, judge whom it touches, tell the panes."""
+        if self._screens_are_gone:
+            return
         delta = self.estate.apply(change)
         if self.wire is not None and delta.kind in (CLUSTERS, OBJECT_STORES):
             for said in self.wire.attend(
@@ -269,7 +271,14 @@ class CnpgTui(App[None]):
             self._say(news.text, "information" if news.good else "error")
         self._requested()
 
+    @property
+    def _screens_are_gone(self) -> bool:
+        """Whether the app is being closed: Textual ends timers and workers after the screens."""
+        return not self.screen_stack
+
     def _heartbeat(self) -> None:
+        if self._screens_are_gone:
+            return
         self._judge(Delta(clusters=self.estate.due(self.clock())))
         self._say_turns()
         for pane in self.panes:

@@ -128,3 +128,12 @@ async def test_an_endless_list_shows_how_much_has_arrived(stage: Open) -> None:
     async with stage(a_cluster("pg"), *many) as screen:
         await screen.press("2")
         await screen.until("Backups 1,200 live")
+
+
+async def test_a_last_tick_after_the_screens_are_closed_is_no_mistake(stage: Open) -> None:
+    async with stage(a_cluster("pg")) as screen:
+        await screen.until("live")
+        app = screen.app
+        await screen.press("q")
+    app._heartbeat()  # as Textual does, which ends timers after screens
+    assert app.last_words == ""
