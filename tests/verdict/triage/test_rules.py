@@ -431,7 +431,7 @@ def test_no_base_backup_is_called_absent_where(what: str, seen: Witnesses) -> No
 def test_a_fence_is_named_with_the_line_that_lifts_it() -> None:
     seen = witnesses(cluster=a_cluster(annotations={"cnpg.io/fencedInstances": '["pg-2"]'}))
     (fence,) = [rung for rung in judged(seen).ladder if rung.code == "fenced"]
-    assert fence.command == "kubectl cnpg fencing off pg 'pg-2' -n prod"
+    assert fence.command == "kubectl cnpg fencing off pg pg-2 -n prod"
     assert judged(seen).level is Level.PROTECTED
 
 
@@ -439,6 +439,33 @@ def test_a_failed_backup_whose_data_is_whole_is_called_misreported() -> None:
     failed = a_backup(phase="failed", error="desc = exit status 1")
     codes = [finding.code for finding in judged(witnesses(backups=(failed,))).findings]
     assert codes[0] == "backup-misreported"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "words"),
+    [
+        ("https://s3.example.org:9000", ["aws", "--endpoint-url", "https://s3.example.org:9000"]),
+        ("", ["aws"]),
+        ("https://s3.example.org/$(reboot)", None),
+    ],
+)
+def test_commands_that_ask_the_store_name_its_endpoint_if_it_has_one(
+    endpoint: str, words: list[str] | None
+) -> None:
+    whole = film()
+    odd = Reach("20261101T020000", Usable.NO, "", unreadable=True)
+    continuity = replace(whole.continuity, reaches=(odd, *whole.continuity.reaches))
+    seen = witnesses(
+        film=replace(whole, continuity=continuity), store=a_store(endpointURL=endpoint)
+    )
+    (command,) = [rung.command for rung in judged(seen).ladder if rung.code == "retention-fails"]
+    words = words or [
+        "aws",
+        "--endpoint-url",
+        endpoint,
+    ]  # one word for the shell, whatever it holds
+    listing = ["s3", "ls", "--recursive", "s3://acme-pg/prod/pg/base/"]
+    assert shlex.split(command) == [*words, *listing]
 
 
 def test_one_backup_info_that_cannot_be_read_stops_retention() -> None:

@@ -126,8 +126,10 @@ def failed(case: Case) -> Trouble | None:
         "the newest Backup failed",
         words.shorten(f"{one.key.name}: {one.error or 'it gives no reason'}{logged}", 300),
         "the real error is in the log of the Pod it ran on; mend it, then back up again: b",
-        f"kubectl -n {one.key.namespace} logs {one.pod or case.names['primary']} "
-        "-c plugin-barman-cloud",
+        case.command(
+            "kubectl -n {ns} logs {pod} -c plugin-barman-cloud",
+            pod=one.pod or case.names["primary"],
+        ),
     )
 
 
@@ -150,9 +152,8 @@ def incomplete(case: Case) -> Trouble | None:
         "a base backup in the bucket has lost its backup.info",
         f"without backup.info: {', '.join(sorted(odd)[:3])}",
         "see whether a lifecycle rule of the bucket deletes objects: retention is the plugin's work",
-        "aws s3api get-bucket-lifecycle-configuration --bucket {bucket} --endpoint-url {endpoint}"
-        .format_map(case.names),
-    )  # fmt: skip
+        case.command("{aws} s3api get-bucket-lifecycle-configuration --bucket {bucket}"),
+    )
 
 
 @rule("F37")
@@ -237,4 +238,4 @@ def whole(case: Case) -> str | NotKnown:
 def _again(case: Case) -> str:
     plugin = case.seen.cluster.backup_plugin
     how = f" --method plugin --plugin-name {plugin.name}" if plugin else ""
-    return "kubectl cnpg backup {cluster} -n {ns}".format_map(case.names) + how
+    return case.command("kubectl cnpg backup {cluster} -n {ns}") + how

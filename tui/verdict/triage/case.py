@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -122,7 +123,16 @@ class Case:
             "endpoint": place.endpoint_url if place and place.endpoint_url else "AWS",
             "server": cluster.server_name,
             "backup": self.failed.key.name if self.failed else "BACKUP",
+            "bases": f"{place}/{cluster.server_name}/base/",
         }
+
+    def command(self, form: str, **named: str) -> str:
+        """A command with its :attr:`names` filled in, to be pasted into a shell: each stays one word."""
+        names = {name: shlex.quote(value) for name, value in {**self.names, **named}.items()}
+        place = self.where.place if isinstance(self.where, Location) else None
+        endpoint = place.endpoint_url if place else ""
+        aws = f"aws --endpoint-url {shlex.quote(endpoint)}" if endpoint else "aws"
+        return form.format_map({**names, "aws": aws})
 
     def texts(self) -> Iterator[Said]:
         """Every text that tells of something failing now, the most exact first."""

@@ -42,7 +42,7 @@ def retention_fails(case: Case) -> Trouble | None:
                 "retention fails: nothing old is deleted",
                 _said(case, told),
                 "see the primary's sidecar log; do the keys allow to delete?",
-                "kubectl -n {ns} logs {primary} -c plugin-barman-cloud".format_map(case.names),
+                case.command("kubectl -n {ns} logs {primary} -c plugin-barman-cloud"),
                 explains=("retention-idle",),
             )
     return None
@@ -93,7 +93,7 @@ def no_pod_to_take_it(case: Case) -> Trouble | None:
             "a Backup waits: no Pod is there, or ready, to take it",
             _said(case, told),
             "bring the instance up; the Backup then goes on by itself",
-            "kubectl cnpg status {cluster} -n {ns}".format_map(case.names),
+            case.command("kubectl cnpg status {cluster} -n {ns}"),
             explains=("queue-stuck",),
         )
     return None

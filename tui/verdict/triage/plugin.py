@@ -170,7 +170,7 @@ def flag_is_off(case: Case) -> Trouble | None:
         "isWALArchiver is false: without a sidecar WAL is dropped in silence",
         f"spec.plugins: {plugin.name} is enabled, isWALArchiver is not true",
         "set isWALArchiver: true, so that a missing sidecar becomes an error",
-        _EDIT.format_map(case.names),
+        case.command(_EDIT),
         SwitchOn(case.seen.cluster.key, plugin.name) if plugin.name == BARMAN_PLUGIN else None,
     )
 
@@ -188,7 +188,7 @@ def no_store_named(case: Case) -> Trouble | None:
         "the plugin has no parameter barmanObjectName: nothing is archived",
         f"spec.plugins: {plugin.name} has no barmanObjectName",
         "set parameters.barmanObjectName to an ObjectStore of the same namespace",
-        _EDIT.format_map(case.names),
+        case.command(_EDIT),
     )
 
 
@@ -205,7 +205,7 @@ def two_archivers(case: Case) -> Trouble | None:
         "both the plugin and spec.backup.barmanObjectStore are configured",
         f"spec.plugins: {cluster.backup_plugin.name}, and spec.backup.barmanObjectStore",
         "remove spec.backup.barmanObjectStore and set isWALArchiver: true",
-        _EDIT.format_map(case.names),
+        case.command(_EDIT),
     )
 
 
@@ -238,7 +238,7 @@ def fenced(case: Case) -> Trouble | None:
         f"annotation cnpg.io/fencedInstances: {who}",
         "lift the fence once what it was for is done",
         " && ".join(
-            f"kubectl cnpg fencing off {cluster.key.name} '{name}' -n {cluster.key.namespace}"
+            case.command("kubectl cnpg fencing off {cluster} {instance} -n {ns}", instance=name)
             for name in cluster.fenced
         ),
     )

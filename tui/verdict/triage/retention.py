@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from tui import words
 from tui.barman import retention
 from tui.barman.continuity import Usable
-from tui.cnpg.location import Location
 from tui.verdict import evidence
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
@@ -34,7 +33,7 @@ def idle(case: Case) -> Trouble | None:
         "retention does not run: old base backups and their WAL stay",
         f"{words.counted(len(old), 'base backup')} not needed by {policy}, the oldest {old[0]}",
         "see the primary's sidecar log; do the keys allow to delete?",
-        "kubectl -n {ns} logs {primary} -c plugin-barman-cloud".format_map(case.names),
+        case.command("kubectl -n {ns} logs {primary} -c plugin-barman-cloud"),
     )
 
 
@@ -65,9 +64,7 @@ def unreadable(case: Case) -> Trouble | None:
         "retention fails: nothing old is deleted",
         f"base backup {odd[0].base}: {odd[0].why}",
         "remove or repair the base backup whose backup.info cannot be read",
-        "aws s3 ls --recursive {place}/{server}/base/ --endpoint-url {endpoint}".format_map(
-            {**case.names, "place": case.where.place if isinstance(case.where, Location) else ""}
-        ),
+        case.command("{aws} s3 ls --recursive {bases}"),
     )
 
 
@@ -83,7 +80,7 @@ def no_policy(case: Case) -> Trouble | None:
         "no retentionPolicy: base backups and WAL stay for ever",
         f"ObjectStore {case.store.key.name} has no spec.retentionPolicy",
         "set spec.retentionPolicy of the ObjectStore, 30d for one",
-        "kubectl -n {ns} edit objectstores.barmancloud.cnpg.io {store}".format_map(case.names),
+        case.command("kubectl -n {ns} edit objectstores.barmancloud.cnpg.io {store}"),
     )
 
 

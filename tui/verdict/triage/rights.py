@@ -109,7 +109,7 @@ def _trouble(
         headline,
         evidence.format_map(case.names),
         remedy,
-        command.format_map(case.names),
+        case.command(command),
         explains=(*_REFUSED, "service-account"),
     )
 

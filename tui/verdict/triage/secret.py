@@ -45,7 +45,7 @@ def lacks_key(case: Case) -> Trouble | None:
                 "a key that the ObjectStore names is not in the Secret",
                 f"{kept.trouble(each.key)}; it has {_listed(kept.keys)}",
                 f"add it to Secret {each.secret}, or correct s3Credentials of the ObjectStore",
-                _KEYS.format_map({**case.names, "secret": each.secret}),
+                case.command(_KEYS, secret=each.secret),
             )
     return None
 
@@ -62,7 +62,7 @@ def no_value(case: Case) -> Trouble | None:
                 "a value in the Secret is empty, or no text",
                 kept.trouble(each.key),
                 f"write {each.key} of Secret {each.secret} anew",
-                _EDIT.format_map({**case.names, "secret": each.secret}),
+                case.command(_EDIT, secret=each.secret),
                 explains=("no-credentials",),
             )
     return None
@@ -80,7 +80,7 @@ def blank_ends(case: Case) -> Trouble | None:
                 "a value in the Secret has a blank or a newline at an end",
                 kept.trouble(each.key),
                 "write the Secret anew with printf, not echo: the sidecar sends the value as it is",
-                _EDIT.format_map({**case.names, "secret": each.secret}),
+                case.command(_EDIT, secret=each.secret),
             )
     return None
 

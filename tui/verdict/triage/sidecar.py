@@ -39,7 +39,7 @@ def missing(case: Case) -> Trouble | None:
         "the primary has no plugin sidecar: its WAL goes nowhere",
         f"Pod {primary.key.name} has no init container plugin-barman-cloud",
         "restart the Pods so that the sidecar is injected, then take a base backup",
-        "kubectl cnpg restart {cluster} -n {ns}".format_map(case.names),
+        case.command("kubectl cnpg restart {cluster} -n {ns}"),
     )
 
 
@@ -59,7 +59,7 @@ def not_rolled(case: Case) -> Trouble | None:
         "not every Pod has the sidecar: a backup sent there fails",
         f"{', '.join(without)} without init container plugin-barman-cloud",
         "finish the rollout",
-        "kubectl cnpg restart {cluster} -n {ns}".format_map(case.names),
+        case.command("kubectl cnpg restart {cluster} -n {ns}"),
     )
 
 
@@ -110,7 +110,7 @@ def old_environment(case: Case) -> Trouble | None:
         "the sidecar still runs without the ObjectStore's environment",
         f"{', '.join(behind)}: checksum variables differ from the ObjectStore's",
         "finish the rollout: restart the Pods",
-        "kubectl cnpg restart {cluster} -n {ns}".format_map(case.names),
+        case.command("kubectl cnpg restart {cluster} -n {ns}"),
     )
 
 
@@ -136,7 +136,7 @@ def other_account(case: Case) -> Trouble | None:
         "the Pods run as a ServiceAccount that the plugin does not bind",
         f"Pods run as {name}, RoleBinding {case.names['cluster']}-barman-cloud names the cluster's",
         f"add ServiceAccount {name} to the RoleBinding's subjects; the plugin keeps it",
-        "kubectl -n {ns} edit rolebinding {cluster}-barman-cloud".format_map(case.names),
+        case.command("kubectl -n {ns} edit rolebinding {cluster}-barman-cloud"),
         explains=("store-forbidden", "role-stale"),
     )
 

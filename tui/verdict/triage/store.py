@@ -46,7 +46,7 @@ def odd_endpoint(case: Case) -> Trouble | None:
         "endpointURL or destinationPath is not an address of the store",
         why,
         "destinationPath is s3://bucket/path; endpointURL is https://host without a bucket",
-        _EDIT.format_map(case.names),
+        case.command(_EDIT),
     )
 
 
@@ -84,7 +84,7 @@ def no_endpoint(case: Case) -> Trouble | None:
         "no endpointURL: requests go to AWS",
         "spec.configuration.endpointURL is not set (another spelling is dropped in silence)",
         "if the store is not AWS, set endpointURL, spelled so",
-        _EDIT.format_map(case.names),
+        case.command(_EDIT),
     )
 
 
@@ -149,7 +149,7 @@ def not_on_r2(case: Case) -> Trouble | None:
 def _remedy(case: Case, code: str) -> tuple[str, Fix | None]:
     """The command, and the fix where the options are an ObjectStore's."""
     setting = settings.of(code, case.store)
-    return (setting.command, setting.fix) if setting else (_EDIT.format_map(case.names), None)
+    return (setting.command, setting.fix) if setting else (case.command(_EDIT), None)
 
 
 def sane(case: Case) -> str | NotKnown:

@@ -233,7 +233,8 @@ def match(text: str) -> Known | None:
 def _trouble(case: Case, said: Said, known: Known) -> Trouble:
     when = f" at {words.moment(said.at, case.now)}" if said.at else ""
     setting = settings.of(known.code, case.store)
-    names = {**case.names, **_named(said.text)}
+    named = _named(said.text)
+    names = {**case.names, **named}
     remedy, command = known.remedy, known.command
     if known.code == "checksums" and case.store is not None and setting is None:
         remedy, command = _NOT_ROLLED, _RESTART
@@ -244,7 +245,7 @@ def _trouble(case: Case, said: Said, known: Known) -> Trouble:
         headline=words.shorten(known.headline.format_map(names), 70),
         evidence=words.shorten(f"{said.source}{when}: {said.text}", 300),
         remedy=remedy.format_map(names),
-        command=setting.command if setting else command.format_map(names),
+        command=setting.command if setting else case.command(command, **named),
         fix=setting.fix if setting else None,
     )
 

@@ -36,7 +36,7 @@ def disk_full(case: Case) -> Trouble | None:
         "the volume with pg_wal is full",
         f"postgres in {', '.join(full)} ended with exit code 4: no room for WAL",
         "enlarge storage or walStorage and repair archiving; never delete files in pg_wal",
-        "kubectl -n {ns} edit clusters.postgresql.cnpg.io {cluster}".format_map(case.names),
+        case.command("kubectl -n {ns} edit clusters.postgresql.cnpg.io {cluster}"),
     )
 
 
@@ -53,7 +53,7 @@ def disk_fills(case: Case) -> Trouble | None:
         f"pg_wal full in about {filling.about(fills.full_in)}",
         fills.said(),
         "repair archiving first; to gain time enlarge walStorage; never delete files in pg_wal",
-        "kubectl -n {ns} edit clusters.postgresql.cnpg.io {cluster}".format_map(case.names),
+        case.command("kubectl -n {ns} edit clusters.postgresql.cnpg.io {cluster}"),
     )
 
 
@@ -95,7 +95,7 @@ def somebody_elses(case: Case) -> Trouble | None:
         "the archive under this server name belongs to another cluster",
         f"base backups there have system id {', '.join(sorted(strangers))}, ours is {mine}",
         "give the cluster a serverName of its own in spec.plugins parameters",
-        "kubectl -n {ns} edit clusters.postgresql.cnpg.io {cluster}".format_map(case.names),
+        case.command("kubectl -n {ns} edit clusters.postgresql.cnpg.io {cluster}"),
     )
 
 
