@@ -54,6 +54,48 @@ def test_a_wrong_command_line_is_2_and_a_complaint(
     assert complaint in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command", ["report", "check", "archive", "lint", "bundle pg", "backup pg"]
+)
+def test_where_to_look_counts_before_a_command_as_behind_it(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text("apiVersion: v1\nkind: Config\n")
+    code = cli.main(["--kubeconfig", str(path), "--context", "nope", *command.split()])
+    said = capsys.readouterr()
+    assert code != 0
+    assert "nope" in said.out + said.err
+
+
+def test_what_stands_behind_a_command_outranks_what_stands_before_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text("apiVersion: v1\nkind: Config\n")
+    where = ["--kubeconfig", str(path)]
+    assert cli.main([*where, "--context", "before", "check", "--context", "behind"]) == 3
+    said = capsys.readouterr()
+    assert "behind" in said.err
+    assert "before" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--read-only", "backup", "pg"], "--read-only creates no Backup"),
+        (["-A", "backup", "pg"], "-A does not say in which namespace"),
+        (["-A", "bundle", "pg"], "-A does not say in which namespace"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_does_not_go_together_is_2_and_a_sentence(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == 2
+    assert complaint in capsys.readouterr().err
+
+
 def test_a_context_that_is_not_there_is_1_and_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

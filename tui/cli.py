@@ -12,12 +12,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from tui import __version__
 
@@ -28,6 +28,23 @@ EXIT_FAILED = 1
 EXIT_REFUSED = 2
 S3_CREDENTIALS = "secret,environment"
 THEMES = ("dark", "light", "plain")
+
+_ONE_NAMESPACE = "-A does not say in which namespace the Cluster is; -n NAMESPACE does"
+
+_NOTHING_SAID: Final[Mapping[str, Any]] = {
+    "kubeconfig": None,
+    "context": None,
+    "namespace": None,
+    "all_namespaces": False,
+    "read_only": False,
+    "theme": "dark",
+    "mouse": False,
+    "bell": False,
+    "operator_timezone": None,
+    "log_file": None,
+}
+"""Of the flags that may stand before a sub-command as well as behind it. Only the whole command has
+these defaults: a sub-command's own would undo what was said before it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Am I restorable? CloudNativePG backups and WAL archives in a terminal.",
     )
     parser.add_argument("--version", action="version", version=f"cnpg-tui {__version__}")
-    parser.set_defaults(command=_app, s3_credentials=S3_CREDENTIALS)
+    parser.set_defaults(command=_app, s3_credentials=S3_CREDENTIALS, **_NOTHING_SAID)
     _where(parser)
     _look(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -68,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _where(parser: argparse.ArgumentParser, *, everywhere: bool = True) -> None:
-    where = parser.add_argument_group("which cluster (as kubectl)")
+    where = _group(parser, "which cluster (as kubectl)")
     where.add_argument(
         "--kubeconfig", metavar="FILE", help="instead of $KUBECONFIG or ~/.kube/config"
     )
@@ -78,16 +95,16 @@ def _where(parser: argparse.ArgumentParser, *, everywhere: bool = True) -> None:
     )
     if everywhere:
         where.add_argument("-A", "--all-namespaces", action="store_true", help="every namespace")
-    else:
-        parser.set_defaults(all_namespaces=False)
+
+
+def _group(parser: argparse.ArgumentParser, title: str) -> argparse._ArgumentGroup:
+    return parser.add_argument_group(title, argument_default=argparse.SUPPRESS)
 
 
 def _look(parser: argparse.ArgumentParser) -> None:
-    look = parser.add_argument_group("the app")
+    look = _group(parser, "the app")
     look.add_argument("--read-only", action="store_true", help="nothing is ever written")
-    look.add_argument(
-        "--theme", choices=THEMES, default="dark", help="plain: the terminal's 16 colours"
-    )
+    look.add_argument("--theme", choices=THEMES, help="plain: the terminal's 16 colours")
     look.add_argument(
         "--mouse", action="store_true", help="let the mouse work (off: SSH lines drop)"
     )
@@ -273,7 +290,7 @@ def _lint_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "files", nargs="*", metavar="FILE|-", help="YAML; the server is asked where none is named"
     )
     _where(parser)
-    _operator_zone(parser)
+    _operator_zone(_group(parser, "the operator"))
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.set_defaults(command=_lint)
 
@@ -366,8 +383,7 @@ def _cron(options: argparse.Namespace) -> int:
             datetime.now(UTC),
         )
     except cron_report.BadRequestError as error:
-        print(f"cnpg-tui: {error}", file=sys.stderr)
-        return EXIT_REFUSED
+        return _refused(str(error))
 
 
 def _lint(options: argparse.Namespace) -> int:
@@ -411,11 +427,14 @@ def _backup(options: argparse.Namespace) -> int:
         wait=options.wait,
         timeout=options.timeout,
     )
+    if options.all_namespaces:
+        return _refused(_ONE_NAMESPACE)
+    if options.read_only and not options.dry_run:
+        return _refused("--read-only creates no Backup; --dry-run lets the server check it")
     try:
         backup_report.check(request)
     except ValueError as error:
-        print(f"cnpg-tui: {error}", file=sys.stderr)
-        return EXIT_REFUSED
+        return _refused(str(error))
     return backup_report.run(
         _flags(options),
         request,
@@ -428,6 +447,8 @@ def _backup(options: argparse.Namespace) -> int:
 def _bundle(options: argparse.Namespace) -> int:
     from tui import bundle_report  # late: asyncio and the readers cost more than --help
 
+    if options.all_namespaces:
+        return _refused(_ONE_NAMESPACE)
     return bundle_report.run(
         _flags(options),
         options.cluster,
@@ -435,6 +456,11 @@ def _bundle(options: argparse.Namespace) -> int:
         write=print,
         complain=lambda text: print(text, file=sys.stderr),
     )
+
+
+def _refused(why: str) -> int:
+    print(f"cnpg-tui: {why}", file=sys.stderr)
+    return EXIT_REFUSED
 
 
 def _is_terminal() -> bool:
