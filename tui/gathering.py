@@ -16,8 +16,9 @@ from typing import TypeVar
 
 from tui import connect
 from tui.cnpg.cluster import Cluster
-from tui.cnpg.location import Location
+from tui.cnpg.location import Location, Place
 from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES
+from tui.live.archives import Archives
 from tui.live.changes import CannotLook, Change, Looked, Starting
 from tui.live.estate import KINDS, Estate
 
@@ -140,9 +141,16 @@ def _all_known(estate: Estate, names: Collection[str]) -> bool:
     return all(_is_known(estate, cluster) for cluster in _wanted(estate, names))
 
 
+def _is_seen(archives: Archives, place: Place) -> bool:
+    """Whether the store has told all there is, and its lifecycle rules, or why not."""
+    state = archives.sweeps.get(place)
+    return isinstance(state, CannotLook) or (
+        isinstance(state, Looked) and place in archives.described
+    )
+
+
 def _is_known(estate: Estate, cluster: Cluster) -> bool:
     where = estate.locations.get(cluster.key)
     if isinstance(where, Location):
-        looked = isinstance(estate.archives.sweeps.get(where.place), Looked | CannotLook)
-        return looked and cluster.key in estate.inspected
+        return _is_seen(estate.archives, where.place) and cluster.key in estate.inspected
     return cluster.key in estate.inspected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -93,17 +94,56 @@ def test_the_first_finding_is_what_was_staged_and_the_others_are_protected(
     assert "sandbox-secret" not in done.stdout + done.stderr
 
 
-def test_one_healthy_cluster_is_protected_and_a_wrong_name_is_unknown(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def healthy() -> Iterator[Sandbox]:
     with playing("healthy") as sandbox:
-        one = check(sandbox, tmp_path, "pg", "-n", "production", "-o", "nagios")
-        wrong = check(sandbox, tmp_path, "gone", "-A", "-o", "json")
-        every = check(sandbox, tmp_path, "-A", "-o", "prometheus")
+        yield sandbox
+
+
+def test_one_healthy_cluster_is_protected_and_a_wrong_name_is_unknown(
+    healthy: Sandbox, tmp_path: Path
+) -> None:
+    one = check(healthy, tmp_path, "pg", "-n", "production", "-o", "nagios")
+    wrong = check(healthy, tmp_path, "gone", "-A", "-o", "json")
+    every = check(healthy, tmp_path, "-A", "-o", "prometheus")
     assert one.returncode == 0
     assert one.stdout.startswith("CNPG OK - 1 protected | failing=0 unprotected=0 degraded=0")
     assert (wrong.returncode, wrong.stdout) == (3, "[]\n")
     assert "there is no Cluster gone here" in wrong.stderr
     assert every.returncode == 0, every.stdout
     assert 'cnpg_tui_level{namespace="production",cluster="pg",level="protected"} 1' in every.stdout
+
+
+def test_a_lifecycle_rule_that_deletes_sooner_than_retention_is_no_green(
+    healthy: Sandbox, tmp_path: Path
+) -> None:
+    bucket = healthy.exported["CNPG_TUI_BUCKET"]
+    healthy.s3.put_bucket_lifecycle_configuration(
+        Bucket=bucket,
+        LifecycleConfiguration={
+            "Rules": [
+                {
+                    "ID": "tidy",
+                    "Status": "Enabled",
+                    "Filter": {"Prefix": "prod/pg/"},
+                    "Expiration": {"Days": 7},
+                }
+            ]
+        },
+    )
+    try:
+        done = check(healthy, tmp_path, "-A", "-o", "json")
+    finally:
+        healthy.s3.delete_bucket_lifecycle(Bucket=bucket)
+    found = verdicts(done)
+    assert done.returncode == 1
+    assert {name for name, each in found.items() if each["level"] != "protected"} == {"pg"}
+    (only,) = found["pg"]["findings"]
+    assert (only["code"], only["severity"]) == ("lifecycle-rule", "degraded")
+    assert only["evidence"] == (
+        "rule tidy on prod/pg/: deletes after 7 d, retentionPolicy keeps 30d"
+    )
+    assert "aws --endpoint-url http" in only["advice"]
 
 
 def test_no_server_is_unknown_and_says_so(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.wire import stores
 from tests.wire.stores import Weed, Wire
 from tui import faults
-from tui.barman.s3 import Requests
+from tui.barman.s3 import Requests, Rule
 from tui.cnpg.location import Place
 from tui.wire.bucket import Ambient, Bucket, Keys, NoKeys
 
@@ -141,18 +141,21 @@ async def test_lifecycle_rules_are_read(weed: Weed, bucket: Bucket) -> None:
                     "Status": "Enabled",
                     "Filter": {"Prefix": "pg/"},
                     "Expiration": {"Days": 30},
-                }
+                },
+                {
+                    "ID": "some",
+                    "Status": "Enabled",
+                    "Filter": {"And": {"Prefix": "pg/", "Tags": [{"Key": "old", "Value": "yes"}]}},
+                    "Expiration": {"Date": datetime(2026, 12, 1, tzinfo=UTC)},
+                },
             ]
         },
     )
     try:
-        (rule,) = await bucket.rules()
-        assert (rule.id, rule.enabled, rule.prefix, rule.expires_after) == (
-            "eats-wal",
-            True,
-            "pg/",
-            30,
-        )
+        every, some = await bucket.rules()
+        assert every == Rule("eats-wal", True, "pg/", expires_after=30, aborts_after=None)
+        assert (some.prefix, some.selective) == ("pg/", True)
+        assert some.expires_on == datetime(2026, 12, 1, tzinfo=UTC)
     finally:
         weed.client.delete_bucket_lifecycle(Bucket=stores.BUCKET)
 

@@ -70,6 +70,16 @@ class Rule:
     """Days after which objects are deleted: a rule that eats base backups and WAL."""
     aborts_after: int | None
     """Days after which incomplete uploads are aborted."""
+    expires_on: datetime | None = None
+    """From when on every object is deleted, whatever its age."""
+    selective: bool = False
+    """Whether it asks for tags or sizes too: which objects those are no listing tells."""
+
+    def eats(self, below: str) -> bool:
+        """Whether it deletes objects whose keys begin so (``prod/pg/``), sooner or later."""
+        deletes = self.expires_after is not None or self.expires_on is not None
+        meets = below.startswith(self.prefix) or self.prefix.startswith(below)
+        return self.enabled and deletes and meets and not self.selective
 
 
 @dataclass(frozen=True, slots=True)

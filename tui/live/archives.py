@@ -14,6 +14,7 @@ from tui.barman import continuity, path
 from tui.barman.catalog import Server
 from tui.barman.info import Info
 from tui.barman.path import Loss
+from tui.barman.s3 import Rule, Untold
 from tui.cnpg.location import Place
 from tui.cnpg.manifest import Key
 from tui.live.changes import CannotLook, Described, Folded, Looked, Looking, SweepState
@@ -58,7 +59,14 @@ class Archives:
             shared_with=shared_with,
             identity=state.identity if state is not None else "",
             skew=state.skew if state is not None else None,
+            rules=self._rules(place),
         )
+
+    def _rules(self, place: Place) -> tuple[Rule, ...]:
+        described = self.described.get(place)
+        if described is None or isinstance(described.rules, Untold):
+            return ()
+        return described.rules
 
     def whole(self, place: Place) -> datetime | None:
         """The end of the last whole look at a place; None: what is known of it may not be all."""

@@ -152,7 +152,7 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What the store says of the bucket besides its objects. Asked once, and when the user asks."""
+    """What the store says of the bucket besides its objects. Asked after each thorough look."""
 
     place: Place
     uploads: Uploads | Untold

@@ -238,7 +238,7 @@ class Sweep:
         self._interval = self._next_interval(changed=changed)
         spent = bucket.requests - before
         self._tell_looked(spent)
-        if insisted and describe:
+        if thorough and describe:
             await self._describe(bucket)
         return spent
 
@@ -355,15 +355,15 @@ class Sweep:
     async def _describe(self, bucket: Bucket) -> None:
         """What the store says of the bucket; what it does not say is no fault of the archive."""
         root = self._known.catalog.root
-        no_versions = Untold("Cloudflare R2 has no versioning")
-        described = Described(
-            place=self.place,
-            uploads=await _told(bucket.uploads(root)),
-            rules=await _told(bucket.rules()),
-            versioning=no_versions if self.place.is_r2 else await _told(bucket.versioning()),
-            at=self._clock(),
+        uploads, rules, versioning = await asyncio.gather(
+            _told(bucket.uploads(root)), _told(bucket.rules()), self._versioning(bucket)
         )
-        self._report(described)
+        self._report(Described(self.place, uploads, rules, versioning, self._clock()))
+
+    async def _versioning(self, bucket: Bucket) -> str | Untold:
+        if self.place.is_r2:
+            return Untold("Cloudflare R2 has no versioning")
+        return await _told(bucket.versioning())
 
 
 def _is_thinner(now: Server, before: Server) -> bool:

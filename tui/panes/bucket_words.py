@@ -80,11 +80,14 @@ def _rule(rule: Rule) -> str:
     does = []
     if rule.expires_after is not None:
         does.append(f"deletes objects after {rule.expires_after} d: it eats backups and WAL")
+    if rule.expires_on is not None:
+        does.append(f"deletes all objects from {words.stamp(rule.expires_on)} on")
     if rule.aborts_after is not None:
         does.append(f"aborts incomplete uploads after {rule.aborts_after} d")
     state = "" if rule.enabled else " (disabled)"
     what = "; ".join(does) or "does something else"
-    return f"lifecycle rule {rule.id}{state} on {rule.prefix or 'everything'}: {what}"
+    where = f"{rule.prefix or 'everything'}{' of certain tags or sizes' if rule.selective else ''}"
+    return f"lifecycle rule {rule.id}{state} on {where}: {what}"
 
 
 def of_bases(estate: Estate, place: Place, film: Film, now: datetime) -> Iterator[str]:

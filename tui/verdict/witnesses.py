@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from tui.barman.catalog import Server
 from tui.barman.continuity import Continuity
+from tui.barman.s3 import Rule
 from tui.barman.seals import Seal
 from tui.cnpg.backup import Backup
 from tui.cnpg.cluster import Cluster
@@ -62,6 +63,8 @@ class Film:
     """Whose keys opened the bucket: ``secret r2-creds``, ``environment``. Never a value."""
     skew: timedelta | None = None
     """How far the store's clock is ahead of ours; None: no answer told its time."""
+    rules: tuple[Rule, ...] = ()
+    """The bucket's lifecycle rules, as far as the store tells them."""
 
     def strangers(self, system_id: str) -> frozenset[str]:
         """System ids of others; where ours is not known, several are strangers to each other."""

@@ -418,13 +418,18 @@ def _slowly_read(found: Mapping[str, Any]) -> Answer | None:
 
 
 def _rule(rule: Mapping[str, Any]) -> Rule:
-    prefix = rule.get("Filter", {}).get("Prefix", rule.get("Prefix", ""))
+    chosen: Mapping[str, Any] = rule.get("Filter", {})
+    chosen = chosen.get("And", chosen)
+    prefix = chosen.get("Prefix", rule.get("Prefix", ""))
+    expires: Mapping[str, Any] = rule.get("Expiration", {})
     return Rule(
         id=words.clean(rule.get("ID", "")),
         enabled=rule.get("Status") == "Enabled",
         prefix=words.clean(prefix),
-        expires_after=rule.get("Expiration", {}).get("Days"),
+        expires_after=expires.get("Days"),
         aborts_after=rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation"),
+        expires_on=expires.get("Date"),
+        selective=bool(chosen.keys() - {"Prefix"}),
     )
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 import shlex
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from tests.verdict.triage.made_up import (
     witnesses,
 )
 from tui.barman.continuity import Reach, Usable
+from tui.barman.s3 import Rule
 from tui.cnpg import plugin_service, secret
 from tui.cnpg.happening import Happening
 from tui.cnpg.manifest import Key
@@ -477,6 +478,37 @@ def test_one_backup_info_that_cannot_be_read_stops_retention() -> None:
     (only,) = judged(seen).findings
     assert (only.code, only.level) == ("retention-fails", Level.DEGRADED)
     assert only.evidence == f"base backup 20261101T020000: {why}"
+
+
+DAY = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("retention", "after", "on", "level", "said"),
+    [
+        ("30d", 30, None, Level.DEGRADED, "deletes after 30 d, retentionPolicy keeps 30d"),
+        ("30d", 90, None, Level.PROTECTED, "deletes after 90 d, retentionPolicy keeps 30d"),
+        ("", 90, None, Level.PROTECTED, "deletes after 90 d"),
+        ("30d", None, DAY, Level.DEGRADED, "deletes from 01 Dec 00:00:00Z on, retentionPolicy"),
+    ],
+)
+def test_a_lifecycle_rule_that_deletes_what_retention_keeps_is_no_green(
+    retention: str, after: int | None, on: datetime | None, level: Level, said: str
+) -> None:
+    rule = Rule("tidy", True, "prod/", after, None, on)
+    harmless = Rule("parts", True, "", None, 7)
+    seen = witnesses(
+        film=replace(film(), rules=(harmless, rule)), store=a_store(retention=retention)
+    )
+    found = judged(seen)
+    assert found.level is level
+    assert said in next(rung.evidence for rung in found.ladder if rung.code == "lifecycle-rule")
+    assert "no-retention" not in [rung.code for rung in found.ladder]
+
+
+def test_a_lifecycle_rule_of_another_path_is_nobodys_trouble() -> None:
+    rule = Rule("tidy", True, "prod/pg-eu/", 1, None)
+    assert judged(witnesses(film=replace(film(), rules=(rule,)))).findings == ()
 
 
 def test_base_backups_long_past_the_policy_mean_that_retention_does_not_run() -> None:

@@ -171,6 +171,7 @@ STEPS: tuple[Step, ...] = (
             retention.unreadable,
             happenings.retention_fails,
             retention.idle,
+            retention.eaten,
             retention.no_policy,
             retention.window_jumped,
         ),

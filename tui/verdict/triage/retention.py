@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from tui import words
 from tui.barman import retention
 from tui.barman.continuity import Usable
+from tui.barman.s3 import Rule
+from tui.cnpg.location import Location
 from tui.verdict import evidence
 from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
@@ -68,10 +70,44 @@ def unreadable(case: Case) -> Trouble | None:
     )
 
 
+@rule("F37")
+def eaten(case: Case) -> Trouble | None:
+    """A lifecycle rule of the bucket deletes what is restored from, whatever retention would keep."""
+    eating = _eating(case)
+    if not eating:
+        return None
+    first = min(eating, key=lambda each: each.expires_after or 0)
+    policy, days = _policy(case), first.expires_after
+    soon = days is None or (policy is not None and timedelta(days=days) <= policy.window)
+    when = f"after {days} d" if days is not None else _on(first, case.now)
+    kept = f", retentionPolicy keeps {case.store.retention_policy}" if policy and case.store else ""
+    return Trouble(
+        "lifecycle-rule",
+        Level.DEGRADED if soon else Level.PROTECTED,
+        "lifecycle rule",
+        f"a lifecycle rule deletes base backups and WAL {when}",
+        f"rule {first.id or '(without id)'} on {first.prefix or 'everything'}: deletes {when}{kept}",
+        "take this path out of the rule: what is to be deleted is for retentionPolicy to say",
+        case.command("{aws} s3api get-bucket-lifecycle-configuration --bucket {bucket}"),
+    )
+
+
+def _eating(case: Case) -> list[Rule]:
+    if case.film is None or not isinstance(case.where, Location):
+        return []
+    path = case.where.place.path
+    below = f"{path}/{case.where.server}/" if path else f"{case.where.server}/"
+    return [each for each in case.film.rules if each.eats(below)]
+
+
+def _on(rule: Rule, now: datetime) -> str:
+    return f"from {words.moment(rule.expires_on, now)} on" if rule.expires_on else ""
+
+
 @rule("F36")
 def no_policy(case: Case) -> Trouble | None:
     """Nothing is ever deleted; a policy left in the Cluster is ignored."""
-    if case.store is None or case.store.retention_policy:
+    if case.store is None or case.store.retention_policy or _eating(case):
         return None
     return Trouble(
         "no-retention",
