@@ -104,6 +104,7 @@ def test_stopping_leaves_nothing(tmp_path: Path) -> None:
     server = _served(tmp_path)
     pid, sockets = _said(server)
     assert [path.name for path in tmp_path.iterdir()]
+    assert sockets
     assert all(path.exists() for path in sockets)
     server.communicate()  # the end of its input is its order to stop
     assert gone(pid)
@@ -125,12 +126,12 @@ def test_the_server_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
 _SERVE = """
 import asyncio, sys
 from pathlib import Path
-from tui.sandbox.bucket import Bucket, new_identities
+from tui.sandbox.bucket import Bucket, new_identities, sockets
 
 async def main():
     bucket = Bucket("acme-pg", new_identities())
     await bucket.start()
-    print(bucket.pid, *bucket._sockets(), flush=True)
+    print(bucket.pid, *sockets(bucket._ports.values()), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await bucket.stop()
 

@@ -80,6 +80,16 @@ def test_a_signal_ends_it(tmp_path: Path, told: signal.Signals) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_ends_without_a_word_when_nobody_reads_what_it_says(tmp_path: Path) -> None:
+    with _run(tmp_path, "--until-eof") as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        program.stdout.close()
+        assert program.wait(30) == 128 + signal.SIGPIPE
+        assert program.stderr.read() == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_ends_with_its_s3_server_and_leaves_nothing(tmp_path: Path) -> None:
     with _run(tmp_path) as program:
         _read(program, "ready")
@@ -104,8 +114,10 @@ def test_a_signal_before_it_is_ready_ends_it_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--speed", "0"], "invalid _speed value: '0'"),
-        (["--speed", "fast"], "invalid _speed value: 'fast'"),
+        (["--speed", "0"], "argument --speed: 0 is not a number above 0"),
+        (["--speed", "1001"], "argument --speed: 1001 is not a number above 0, at most 1000"),
+        (["--speed", "nan"], "argument --speed: nan is not a number above 0"),
+        (["--speed", "fast"], "argument --speed: fast is not a number above 0"),
     ],
 )
 def test_a_wrong_speed_is_refused(

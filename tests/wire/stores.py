@@ -22,7 +22,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from tui.sandbox.bucket import meta_entry
+from tui.sandbox.bucket import meta_entry, sockets
 from tui.sandbox.s3 import Lying
 from tui.sandbox.tls import Certificate
 
@@ -62,7 +62,8 @@ class Weed:
     def __init__(self, folder: Path, tls: Certificate | None = None) -> None:
         found = program()
         assert found is not None
-        self.port, master, volume, filer, admin, tls_port = free_ports(6)
+        self.ports = free_ports(6)
+        self.port, master, volume, filer, admin, tls_port = self.ports
         self._folder = folder
         self.master, self.filer = f"127.0.0.1:{master}", f"127.0.0.1:{filer}"
         self.url = f"http://127.0.0.1:{self.port}"
@@ -136,11 +137,13 @@ class Weed:
         return [seen["Key"] for page in pages for seen in page.get("Contents", ())]
 
     def stop(self) -> None:
-        """Kill it: SIGTERM takes seconds, and the data is not wanted."""
+        """Kill it, and leave nothing: SIGTERM takes seconds, and the data is not wanted."""
         self.client.close()
         self._process.kill()
         self._process.wait()
         self._log.close()
+        for socket_file in sockets(self.ports):
+            socket_file.unlink(missing_ok=True)
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 30
@@ -262,7 +265,7 @@ class Wire(Listener):
                 group.create_task(self._requests(reader, up_writer))
                 group.create_task(_relay(up_reader, writer))
         except* (OSError, EOFError):
-            pass
+            socket_file.unlink(missing_ok=True)
         finally:
             up_writer.transport.abort()
 

@@ -14,6 +14,7 @@ from tests.wire.stores import Weed, Wire
 from tui import faults
 from tui.barman.s3 import Requests, Rule
 from tui.cnpg.location import Place
+from tui.sandbox.bucket import sockets
 from tui.wire.bucket import Ambient, Bucket, Keys, NoKeys
 
 pytestmark = pytest.mark.skipif(
@@ -244,3 +245,11 @@ def test_no_secret_shows_in_a_repr() -> None:
     shown = repr(Keys("secret r2", "AKIDVALUE", "SECRETVALUE", "TOKENVALUE"))
     assert "VALUE" not in shown
     assert "secret r2" in shown
+
+
+def test_a_store_that_is_stopped_leaves_no_sockets_in_tmp(tmp_path: Path) -> None:
+    store = Weed(tmp_path / "weed")
+    left = sockets(store.ports)
+    store.stop()
+    assert left
+    assert not [path for path in left if path.exists()]

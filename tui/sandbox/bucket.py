@@ -136,7 +136,7 @@ class Bucket:
         if self._process is not None:
             await self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
-        for socket_file in self._sockets():
+        for socket_file in sockets(self._ports.values()):
             socket_file.unlink(missing_ok=True)
 
     async def lay(self, past: Iterable[tuple[Lying, bytes | None]]) -> None:
@@ -233,14 +233,15 @@ class Bucket:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _sockets(self) -> list[Path]:
-        """Unix sockets the server leaves in /tmp, told by our ports; it offers no other place."""
-        return [
-            path
-            for port in self._ports.values()
-            for which in (port, port + 10000)
-            for path in Path("/tmp").glob(f"seaweedfs-*-{which}.sock")  # noqa: S108
-        ]
+
+def sockets(ports: Iterable[int]) -> list[Path]:
+    """Unix sockets that a killed server leaves in /tmp, told by its ports; it offers no other place."""
+    return [
+        path
+        for port in ports
+        for which in (port, port + 10000)
+        for path in Path("/tmp").glob(f"seaweedfs-*-{which}.sock")  # noqa: S108
+    ]
 
 
 async def _holds(http: aiohttp.ClientSession, url: str) -> bool:

@@ -231,9 +231,12 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def _speed(text: str) -> float:
-    speed = float(text)
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
     if not 0 < speed <= 1000:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0, at most 1000")
     return speed
 
 
@@ -246,6 +249,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadScenario as why:
         print(why, file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Whoever read has gone (`| head`): so do we, and say nothing when Python flushes again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return 0
 
 
