@@ -265,7 +265,7 @@ class Wire(Listener):
                 group.create_task(self._requests(reader, up_writer))
                 group.create_task(_relay(up_reader, writer))
         except* (OSError, EOFError):
-            socket_file.unlink(missing_ok=True)
+            pass
         finally:
             up_writer.transport.abort()
 
