@@ -69,7 +69,7 @@ def test_the_promotion_is_followed_and_the_segments_sent_elsewhere_are_lost() ->
     (hole,) = film.alarms
     assert hole.since == datetime(2026, 11, 22, 14, 24, 14, tzinfo=UTC)
     assert hole.until == datetime(2026, 11, 22, 14, 24, 57, tzinfo=UTC)
-    assert judged("cluster-example", acknowledged=frozenset({GONE})).word is Word.FOUND
+    assert judged("cluster-example", acknowledged=frozenset({GONE})).alarms == ()
 
 
 def test_every_base_backup_is_told_as_it_is() -> None:

@@ -198,6 +198,12 @@ async def test_a_hole_is_jumped_to_named_and_acknowledged(torn: Stage) -> None:
     await torn.until("is lost for good and shall not alarm any more. Why?")
     await torn.press(*"dropped", "enter")
     await torn.until("lost, acknowledged", "2 holes")
+    for _ in range(2):
+        await torn.press("right_square_bracket", "A", *"dropped", "enter")
+    await torn.until("x lost behind the newest base")
+    await torn.press("1", "g")
+    await torn.until("1 failing 2 protected", "x film torn", "take a base backup now (b)")
+    await torn.until("but not from", "nor in 1 older hole")
 
 
 async def test_a_hole_that_is_filtered_away_is_not_denied(torn: Stage) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tui.barman import catalog, continuity, info, path
+from tests.barman.archive import BEGIN, MINUTE, Archive
+from tui.barman import catalog, continuity, info, path, wal
+from tui.barman.path import Loss, Word
 from tui.cnpg import cluster, store
 from tui.cnpg.instance import InstanceStatus, Passed
 from tui.cnpg.manifest import BARMAN_PLUGIN, Key
@@ -198,6 +200,39 @@ def test_wal_missing_after_the_last_base_backup_tears_the_film() -> None:
     assert (found.level, found.findings[0].code) == (Level.FAILING, "torn-film")
     assert "2 segments of WAL lost" in found.headline
     assert f"{name(20)} .. {name(21)}" in found.advice
+
+
+def test_an_acknowledged_hole_is_green_and_never_called_restorable() -> None:
+    newest = (NOW - BEGIN) // MINUTE - 1
+    gone = wal.at(1, newest - 30, wal.DEFAULT_SEGMENT_SIZE)
+    archive = Archive().wal(1, set(range(newest - 90, newest + 1)) - {newest - 30})
+    archive.base(1, newest - 80)
+    archive.base(1, newest - 10)
+    torn = archive.judge(NOW, acknowledged=frozenset({Loss(gone, gone)}))
+    seen = Film(archive.listed, torn, window.of(torn), NOW, NOW, "", frozenset())
+    found = verdict(seen, NotKnown("not asked"))
+    assert (found.level, found.findings) == (Level.PROTECTED, ())
+    assert found.headline == "restorable from 12:39:00Z to 13:59:00Z, 1 hole, 60s behind"
+    told = {item.source: item.text for item in found.evidence}
+    assert "1 segment lost, acknowledged, restorable from 12:39:00Z" in told["bucket"]
+    assert "but not from 13:28:00Z to 13:49:00Z" in told["bucket"]
+    rungs = {rung.title: rung.evidence for rung in found.ladder}
+    assert rungs["WAL whole"].endswith("but for 1 segment lost, acknowledged")
+    assert "but not from 13:28:00Z to 13:49:00Z; " in rungs["window"]
+
+
+def test_acknowledging_a_loss_behind_the_last_base_backup_makes_nothing_green() -> None:
+    newest = (NOW - BEGIN) // MINUTE - 1
+    gone = wal.at(1, newest - 30, wal.DEFAULT_SEGMENT_SIZE)
+    archive = Archive().wal(1, set(range(newest - 90, newest + 1)) - {newest - 30})
+    archive.base(1, newest - 80)
+    torn = archive.judge(NOW, acknowledged=frozenset({Loss(gone, gone)}))
+    assert torn.word is Word.LOST
+    seen = Film(archive.listed, torn, window.of(torn), NOW, NOW, "", frozenset())
+    found = verdict(seen, NotKnown("not asked"))
+    assert (found.level, found.findings[0].code) == (Level.FAILING, "torn-film")
+    assert found.headline == "restorable only to 13:28:00Z: 1 segment of WAL lost"
+    assert "take a base backup now (b)" in found.advice
 
 
 def test_wal_of_a_timeline_whose_history_never_came_cannot_be_restored() -> None:

@@ -75,6 +75,7 @@ class Weed:
         self._process = subprocess.Popen(
             [
                 found,
+                f"-logdir={folder}",
                 "mini",
                 f"-dir={folder / 'data'}",
                 "-ip=127.0.0.1",
