@@ -306,7 +306,10 @@ def _headline(archive: Archive) -> str:
     for each in archive.film.cut_off:
         said = f"out of reach: WAL of timeline {each.timeline}, {each.why}"
         return f"{said}; restorable from {since} to {until}"
-    return f"{words_[archive.film.word]}; restorable from {since} to {until}"
+    said = words_[archive.film.word]
+    if archive.film.word is Word.FOUND and any(piece.acknowledged for piece in archive.film.pieces):
+        said += " but for what is acknowledged as lost"
+    return f"{said}; restorable from {since} to {until}"
 
 
 def _missing(archive: Archive) -> Iterable[str]:

@@ -247,9 +247,15 @@ def test_no_secret_shows_in_a_repr() -> None:
     assert "secret r2" in shown
 
 
-def test_a_store_that_is_stopped_leaves_no_sockets_in_tmp(tmp_path: Path) -> None:
+def test_a_store_that_is_stopped_leaves_nothing_in_tmp(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp = tmp_path / "tmp"
+    tmp.mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp))
     store = Weed(tmp_path / "weed")
     left = sockets(store.ports)
     store.stop()
     assert left
     assert not [path for path in left if path.exists()]
+    assert list(tmp.iterdir()) == []

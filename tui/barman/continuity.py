@@ -106,8 +106,14 @@ class Continuity:
 
     @property
     def word(self) -> Word:
-        """The gravest word, acknowledged losses and the want of a base backup aside."""
+        """The gravest word, acknowledged losses and the want of a base backup aside.
+
+        What is lost behind the newest base backup counts all the same: until the next one nothing
+        younger can be restored, whatever was acknowledged.
+        """
         words = [piece.word for piece in self.pieces if not piece.acknowledged]
+        if self.usable and (stop := self.usable[-1].stopped_by) is not None:
+            words.append(stop.word)
         if any(reach.usable is Usable.UNSEEN for reach in self.reaches):
             words.append(Word.UNSEEN)
         if self.cut_off:

@@ -214,5 +214,9 @@ def _film_state(server: Server, film: Film | None) -> tuple[str, Level | None]:
             return "base backups not listed yet", Level.UNKNOWN
         return "no usable base backup", Level.FAILING
     if word is Word.FOUND:
-        return "whole", Level.PROTECTED
+        known = sum(piece.acknowledged for piece in film.continuity.pieces)
+        said = words.counted(known, "acknowledged hole") if known else "whole"
+        return said, Level.PROTECTED
+    if word is Word.LOST:
+        return "lost behind the newest base", Level.FAILING  # acknowledged, and yet
     return word.value, Level.UNKNOWN if word is Word.UNSEEN else Level.DEGRADED

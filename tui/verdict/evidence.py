@@ -173,6 +173,7 @@ def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
     said += f", {_film_said(film)}"
     if isinstance(film.window, Window):
         said += f", restorable from {words.moment(film.window.since, now)}"
+        said += out_of_reach(film.window, now)
     yield Evidence("bucket", said, film.at)
     if off := clocks.said(seen):
         yield Evidence("clock", off, film.at)
@@ -181,6 +182,16 @@ def _bucket(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
         yield Evidence("bucket", f"full WAL folders were last listed {ago} ago")
     if film.trouble:
         yield Evidence("bucket", f"seen {words.ago(film.at, now)} ago; now: {film.trouble}")
+
+
+def out_of_reach(window: Window, now: datetime) -> str:
+    """What of the window nobody can restore to, acknowledged or not: said behind its ends."""
+    if not window.holes:
+        return ""
+    last, others = window.holes[-1], len(window.holes) - 1
+    also = f" nor in {words.counted(others, 'older hole')}" if others else ""
+    since, until = words.moment(last.since, now), words.moment(last.until, now)
+    return f", but not from {since} to {until}{also}"
 
 
 def at_risk(seen: Witnesses) -> AtRisk | None:
@@ -213,7 +224,15 @@ def _film_said(film: Film) -> str:
     word = film.continuity.word
     if word is not Word.FOUND:
         return word.value
-    return "whole" if film.whole is not None else "not all of it has been looked at"
+    if film.whole is None:
+        return "not all of it has been looked at"
+    return f"{gone}, acknowledged" if (gone := acknowledged(film)) else "whole"
+
+
+def acknowledged(film: Film) -> str:
+    """``2 segments lost``, of which a user has said that they shall not alarm; ``""`` if none."""
+    count = sum(piece.count for piece in film.continuity.pieces if piece.acknowledged)
+    return f"{words.counted(count, 'segment')} lost" if count else ""
 
 
 def _backups(seen: Witnesses, now: datetime) -> Iterator[Evidence]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from tui import words
 from tui.barman import wal
+from tui.barman.path import Word
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.verdict import archiving, clocks, evidence, exits, filling
@@ -104,7 +105,9 @@ def _protected(window: Window | None, now: datetime) -> Finding:
     assert window is not None  # _bucket speaks up where there is none
     since, until = words.moment(window.since, now), words.moment(window.until, now)
     behind = words.age(window.behind(now))
-    headline = f"restorable from {since} to {until}, {behind} behind"
+    # Acknowledged ones too: they alarm no more, but nobody can restore to a moment in there.
+    holes = f"{words.counted(len(window.holes), 'hole')}, " if window.holes else ""
+    headline = f"restorable from {since} to {until}, {holes}{behind} behind"
     return Finding("protected", Level.PROTECTED, "protected", headline)
 
 
@@ -362,8 +365,8 @@ def _without_window(seen: Witnesses, film: Film, none: NoWindow, now: datetime) 
 def _torn(seen: Witnesses, now: datetime) -> Finding | None:
     """WAL is missing after the last base backup: the newest data cannot be reached."""
     window = _window(seen)
-    if window is None or window.cut_by is None or not window.cut_by.alarms:
-        return None
+    if window is None or window.cut_by is None or window.cut_by.word is not Word.LOST:
+        return None  # acknowledged or not: only a base backup makes the newest data reachable
     piece = window.cut_by
     missing = words.counted(piece.count, "segment")
     return Finding(

@@ -232,7 +232,9 @@ def whole(case: Case) -> str | NotKnown:
         return NotKnown("the bucket is being looked at")
     if not case.film.continuity.usable:
         return NotKnown("there is no base backup to follow WAL from")
-    return f"WAL is {case.film.continuity.word.value} from base {case.film.continuity.usable[0].base} on"
+    film = case.film.continuity
+    but = f", but for {gone}, acknowledged" if (gone := evidence.acknowledged(case.film)) else ""
+    return f"WAL is {film.word.value} from base {film.usable[0].base} on{but}"
 
 
 def _again(case: Case) -> str:

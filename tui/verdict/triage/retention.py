@@ -161,4 +161,5 @@ def reaches(case: Case) -> str | NotKnown:
     since, until = (words.moment(when, case.now) for when in (film.window.since, film.window.until))
     lost = evidence.at_risk(case.seen)
     at_risk = f"; {lost.said(case.now)} at risk" if lost else ""
-    return f"restorable from {since} to {until}{at_risk}"
+    holes = evidence.out_of_reach(film.window, case.now)
+    return f"restorable from {since} to {until}{holes}{at_risk}"
