@@ -209,3 +209,19 @@ def test_archive_timeout_is_read_as_postgres_reads_it(
 def test_the_size_of_a_volume_is_read_as_kubernetes_reads_it(size: Any, bytes_: int | None) -> None:
     found = cluster_with(walStorage={"size": size})
     assert (found.wal_storage, found.storage) == (bytes_, None)
+
+
+@pytest.mark.parametrize(
+    ("replica", "follows"),
+    [
+        (None, False),
+        ({"source": "there", "enabled": True}, True),
+        ({"source": "there", "enabled": False}, False),
+        ({"source": "there", "primary": "there"}, True),
+        ({"source": "there", "primary": "here", "self": "here"}, False),
+        ({"source": "there", "primary": "pg"}, False),
+    ],
+    ids=["none", "enabled", "disabled", "another is primary", "itself by self", "itself by name"],
+)
+def test_a_replica_cluster_is_told_as_the_operator_tells_it(replica: Any, follows: bool) -> None:
+    assert cluster_with(replica=replica).follows is follows

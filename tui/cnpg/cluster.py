@@ -94,6 +94,8 @@ class Cluster:
     fenced: tuple[str, ...]
     """Names of fenced instances, ``("*",)`` for all."""
     skips_wal_archiving: bool
+    follows: bool
+    """A replica cluster: what it archives was written by the one it follows."""
     source_stores: tuple[str, ...]
     """ObjectStores that it recovers from or follows as a replica: its sidecars know them too."""
     wal_storage: int | None
@@ -203,6 +205,7 @@ def read(source: Manifest) -> Cluster:
         hibernated=notes.get("cnpg.io/hibernation") == "on",
         fenced=_fenced(notes.get("cnpg.io/fencedInstances", "")),
         skips_wal_archiving=notes.get("cnpg.io/skipWalArchiving") == "enabled",
+        follows=_follows(spec, manifest.text(source, "metadata", "name")),
         source_stores=_source_stores(spec),
         wal_storage=_size(spec, "walStorage"),
         storage=_size(spec, "storage"),
@@ -233,6 +236,18 @@ def _plugin(source: Manifest) -> Plugin:
         enabled=True if enabled is None else enabled,
         is_wal_archiver=manifest.flag(source, "isWALArchiver") or False,
         parameters=manifest.pairs(source, "parameters"),
+    )
+
+
+def _follows(spec: Any, name: str) -> bool:
+    """As ``IsReplica`` in cloudnative-pg ``api/v1/cluster_funcs.go``: ``enabled`` is the older way."""
+    if manifest.get(spec, "replica") is None:
+        return False
+    enabled = manifest.flag(spec, "replica", "enabled")
+    if enabled is not None:
+        return enabled
+    return (manifest.text(spec, "replica", "self") or name) != manifest.text(
+        spec, "replica", "primary"
     )
 
 

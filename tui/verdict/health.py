@@ -16,7 +16,7 @@ from tui.barman import wal
 from tui.barman.path import Word
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.manifest import BARMAN_PLUGIN
-from tui.verdict import archiving, clocks, evidence, exits, filling
+from tui.verdict import archiving, branch, clocks, evidence, exits, filling
 from tui.verdict.archiving import SETTLED
 from tui.verdict.evidence import Evidence
 from tui.verdict.fix import SwitchOn
@@ -482,6 +482,7 @@ _LOOKS: tuple[Callable[[Witnesses, datetime], Finding | None], ...] = (
     _clash,
     _torn,
     _cut_off,
+    branch.differs,
     _not_landed,
     _bucket,
     _queue_grows,

@@ -148,7 +148,13 @@ STEPS: tuple[Step, ...] = (
         "WAL whole",
         bases.whole,
         (),
-        {"torn-film": ("F38",), "cut-off": ("F38",), "hole": ("F38",)},
+        {
+            "torn-film": ("F38",),
+            "cut-off": ("F38",),
+            "other-timeline": ("F10", "F38"),
+            "not-latest": ("F10", "F38"),
+            "hole": ("F38",),
+        },
     ),
     Step(
         "schedule",
