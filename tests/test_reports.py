@@ -13,33 +13,34 @@ from tests.panes.objects import NAMESPACE, Manifest, a_backup, a_cluster, archiv
 from tests.panes.stage import ADMIN, seed, write_kubeconfig
 from tui import reports
 from tui.connect import Flags
-from tui.sandbox.apiserver import ApiServer
+from tui.sandbox.apiserver import ApiServer, Rule, User
 
 
 async def reported(
-    tmp_path: Path, *manifests: Manifest, output: str = "text", **flags: Any
-) -> tuple[int, str]:
-    """Exit code and text of the report of a server that holds these objects."""
-    server, written = ApiServer(users=(ADMIN,)), list[str]()
+    tmp_path: Path, *manifests: Manifest, output: str = "text", user: User = ADMIN, **flags: Any
+) -> tuple[int, str, str]:
+    """Exit code, output and complaints of the report of a server that holds these objects."""
+    server, written, complained = ApiServer(users=(user,)), list[str](), list[str]()
     await server.start()
     try:
         server.store.ensure_namespace(NAMESPACE)
         seed(server, manifests)
-        path = write_kubeconfig(tmp_path / "kubeconfig", server)
+        path = write_kubeconfig(tmp_path / "kubeconfig", server, user)
         # The report brings its own loop, and the server's must go on meanwhile.
         code = await asyncio.to_thread(
             reports.run,
             Flags(kubeconfig=str(path), **flags),
             output=output,
             write=written.append,
+            complain=complained.append,
         )
     finally:
         await server.stop()
-    return code, "\n".join(written)
+    return code, "\n".join(written), "\n".join(complained)
 
 
 async def test_clusters_stand_worst_first_and_backups_follow(tmp_path: Path) -> None:
-    code, text = await reported(
+    code, text, _ = await reported(
         tmp_path,
         a_cluster("calm"),
         a_cluster("broken", archiving("False")),
@@ -52,7 +53,7 @@ async def test_clusters_stand_worst_first_and_backups_follow(tmp_path: Path) -> 
 
 
 async def test_json_holds_level_headline_and_evidence(tmp_path: Path) -> None:
-    code, text = await reported(tmp_path, a_cluster("broken", archiving("False")), output="json")
+    code, text, _ = await reported(tmp_path, a_cluster("broken", archiving("False")), output="json")
     (found,) = json.loads(text)
     assert code == 0
     assert (found["cluster"], found["level"]) == ("broken", "failing")
@@ -61,7 +62,7 @@ async def test_json_holds_level_headline_and_evidence(tmp_path: Path) -> None:
 
 
 async def test_nothing_there_is_said(tmp_path: Path) -> None:
-    code, text = await reported(tmp_path)
+    code, text, _ = await reported(tmp_path)
     assert code == 0
     assert "No Cluster found." in text
     assert "No Backup found." in text
@@ -76,8 +77,23 @@ async def test_nothing_there_is_said(tmp_path: Path) -> None:
     ids=["namespace", "context"],
 )
 async def test_what_is_not_there_is_1_and_a_sentence(
-    tmp_path: Path, flags: dict[str, str], sentence: str
+    tmp_path: Path, flags: dict[str, Any], sentence: str
 ) -> None:
-    code, text = await reported(tmp_path, **flags)
-    assert code == 1
-    assert sentence in text
+    code, text, complaint = await reported(tmp_path, **flags)
+    assert (code, text) == (1, "")
+    assert sentence in complaint
+
+
+@pytest.mark.parametrize(
+    ("resources", "exit_code", "missing"),
+    [(("backups", "scheduledbackups"), 1, "clusters"), (("clusters",), 0, "backups")],
+    ids=["clusters", "backups"],
+)
+async def test_json_stays_json_where_something_may_not_be_read_and_says_so_beside_it(
+    tmp_path: Path, resources: tuple[str, ...], exit_code: int, missing: str
+) -> None:
+    user = User("half", "t", (Rule(("postgresql.cnpg.io",), resources, ("list", "watch")),))
+    code, text, complaint = await reported(tmp_path, a_cluster("pg"), output="json", user=user)
+    assert code == exit_code
+    assert len(json.loads(text)) == 1 - exit_code
+    assert f"{missing}.postgresql.cnpg.io: forbidden." in complaint

@@ -364,7 +364,7 @@ def _archive(options: argparse.Namespace) -> int:
         request,
         output=options.output,
         write=print,
-        complain=lambda text: print(text, file=sys.stderr),
+        complain=_complain,
     )
 
 
@@ -412,7 +412,7 @@ def _check(options: argparse.Namespace) -> int:
         options.clusters,
         output=options.output,
         write=print,
-        complain=lambda text: print(text, file=sys.stderr),
+        complain=_complain,
         deadline=options.deadline,
     )
 
@@ -440,7 +440,7 @@ def _backup(options: argparse.Namespace) -> int:
         request,
         output=options.output,
         write=print,
-        complain=lambda text: print(text, file=sys.stderr),
+        complain=_complain,
     )
 
 
@@ -454,13 +454,17 @@ def _bundle(options: argparse.Namespace) -> int:
         options.cluster,
         options.folder,
         write=print,
-        complain=lambda text: print(text, file=sys.stderr),
+        complain=_complain,
     )
 
 
 def _refused(why: str) -> int:
-    print(f"cnpg-tui: {why}", file=sys.stderr)
+    _complain(f"cnpg-tui: {why}")
     return EXIT_REFUSED
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def _is_terminal() -> bool:
@@ -518,7 +522,7 @@ def _log_to(chosen: Path | None) -> Path:
 def _report(options: argparse.Namespace) -> int:
     from tui import reports  # late: asyncio and the readers cost more than --help
 
-    return reports.run(_flags(options), output=options.output, write=print)
+    return reports.run(_flags(options), output=options.output, write=print, complain=_complain)
 
 
 if __name__ == "__main__":

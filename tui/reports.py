@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tui import connect, faults, words
@@ -26,25 +26,33 @@ PATIENCE = 20.0
 Write = Callable[[str], object]
 
 
-def run(flags: connect.Flags, *, output: str, write: Write) -> int:
+def run(flags: connect.Flags, *, output: str, write: Write, complain: Write) -> int:
     """Print what is known now and leave; 1 where it could not be asked."""
-    now = datetime.now(UTC)
     try:
-        estate = asyncio.run(gather(flags, deadline=PATIENCE)).estate
+        gathered = asyncio.run(gather(flags, deadline=PATIENCE))
     except faults.Fault as fault:
-        write(f"cnpg-tui: {fault}")
+        complain(f"cnpg-tui: {fault}")
         return EXIT_FAILED
+    estate, now = gathered.estate, gathered.now
+    # Of a JSON document nothing else may stand on standard output.
+    said = complain if output == "json" else write
+    for sentence in _not_well(estate, now):
+        said(sentence)
     lines = as_json(estate) if output == "json" else as_text(estate, now)
     write("\n".join(lines))
     return EXIT_OK if estate.heard(CLUSTERS) else EXIT_FAILED
 
 
-def as_text(estate: Estate, now: datetime) -> Iterable[str]:
-    """What the panes would show, as plain lines."""
+def _not_well(estate: Estate, now: datetime) -> Iterable[str]:
+    """What could not be asked, and why."""
     for kind in KINDS:
         said = told(estate.feeds[kind], now)
         if not said.well:
             yield f"{kind}: {said.word}. {said.sentence}"
+
+
+def as_text(estate: Estate, now: datetime) -> Iterable[str]:
+    """What the panes would show, as plain lines."""
     yield from words.aligned(
         ("NAMESPACE", "NAME", "VERDICT", "LAST BASE", "READY", "HEADLINE"),
         [
