@@ -113,6 +113,7 @@ def verdict(
     since: str = "2026-11-20T00:00:00Z",
     created: str = "2026-01-01T00:00:00Z",
     unheard_since: datetime | None = None,
+    queue_before: tuple[InstanceStatus, ...] = (),
     **status: Any,
 ) -> Verdict:
     plugin = {
@@ -132,7 +133,15 @@ def verdict(
         {"metadata": {"name": "r2", "namespace": "prod"}, "spec": {"configuration": {}}}
     )
     told = Witnesses(
-        subject, kept, (), (), seen, asked or instance(), NotKnown(""), unheard_since=unheard_since
+        subject,
+        kept,
+        (),
+        (),
+        seen,
+        asked or instance(),
+        NotKnown(""),
+        queue_before=queue_before,
+        unheard_since=unheard_since,
     )
     return health.judge(told, NOW)
 
@@ -374,3 +383,47 @@ def test_without_the_buckets_whole_word_something_is_said_and_nothing_is_green(
         )
         assert found.findings
         assert found.level is not Level.PROTECTED
+
+
+def quiet(hours: float = 3, **heard: Any) -> tuple[Film, InstanceStatus]:
+    """Nothing landed for hours, and PostgreSQL says the same of what it archived."""
+    since = NOW - timedelta(hours=hours)
+    return film(newest=since), replace(instance(at=since), **heard)
+
+
+def test_a_designated_primary_tells_no_queue_so_that_quiet_may_be_stuck() -> None:
+    """Its WAL comes from another cluster: ``readyWalFiles`` is told by a primary alone."""
+    found = verdict(*quiet(is_primary=False, current_wal=""))
+    assert (found.level, codes(found)) == (Level.UNKNOWN, ["quiet"])
+    assert found.headline == "no WAL landed for 3h: idle or stuck, a standby tells no queue"
+
+
+def test_wal_that_neither_waits_nor_landed_was_never_to_be_archived() -> None:
+    """``archive_mode`` is off: nothing fails, nothing waits, and PostgreSQL goes on."""
+    found = verdict(*quiet(current_wal=name(160)))
+    assert (found.level, codes(found)) == (Level.FAILING, ["not-archived"])
+    assert found.headline == "99 finished segments of WAL neither waiting nor in the bucket"
+    assert "SHOW archive_mode" in found.advice
+    just_archived = Passed(name(160), NOW - timedelta(minutes=1))
+    assert codes(verdict(*quiet(current_wal=name(161), last_archived=just_archived))) == []
+
+
+@pytest.mark.parametrize(("waiting", "said"), [(1, "1 WAL file waits"), (2, "2 WAL files wait")])
+def test_what_an_idle_database_wrote_a_moment_ago_is_not_stuck_yet(waiting: int, said: str) -> None:
+    found = verdict(*quiet(waiting=waiting))
+    assert (found.level, codes(found)) == (Level.UNKNOWN, ["quiet"])
+    assert found.headline == f"{said}, none landed for 3h: since just now, or stuck"
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(1, "quiet"), (3, "hangs")])
+def test_what_is_still_waiting_after_two_minutes_hangs(minutes: int, code: str) -> None:
+    seen, asked = quiet(waiting=1)
+    before = replace(asked, at=NOW - timedelta(minutes=minutes))
+    assert codes(verdict(seen, asked, queue_before=(before,))) == [code]
+
+
+def test_a_base_backup_that_ends_in_the_future_does_not_make_old_wal_fresh() -> None:
+    seen, asked = quiet(waiting=12)
+    assert isinstance(seen.window, window.Window)
+    ahead = replace(seen.window, until=NOW + timedelta(days=1))
+    assert codes(verdict(replace(seen, window=ahead), asked)) == ["hangs"]

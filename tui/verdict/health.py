@@ -13,8 +13,10 @@ from datetime import datetime, timedelta
 
 from tui import words
 from tui.barman import wal
+from tui.barman.catalog import Archived
 from tui.barman.path import Word
 from tui.cnpg.cluster import Cluster
+from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.verdict import archiving, branch, clocks, evidence, exits, filling
 from tui.verdict.archiving import SETTLED
@@ -38,6 +40,8 @@ LONG_QUEUE = 32
 
 QUIET_AFTER = timedelta(minutes=15)
 """Three times the archive_timeout CloudNativePG sets: a busy database has archived by then."""
+JUST_NOW = 2
+"""So few files may wait because a database that was idle wrote something a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,29 +248,72 @@ def _queue_grows(seen: Witnesses, now: datetime) -> Finding | None:
 
 def _quiet(seen: Witnesses, now: datetime) -> Finding | None:
     """Nothing landed for a while: an idle database, or archiving that hangs without failing."""
-    window = _window(seen)
-    if window is None or window.behind(now) < QUIET_AFTER or window.cut_by is not None:
+    newest = seen.film.server.last_archived if isinstance(seen.film, Film) else None
+    if newest is None or now - newest.at < QUIET_AFTER or _window(seen) is None:
         return None
     if archiving.said_to_fail(seen):
         return None
-    age = words.age(window.behind(now))
-    if isinstance(seen.instance, NotKnown):
-        return Finding(
-            "quiet",
-            Level.UNKNOWN,
-            "quiet",
-            f"no WAL landed for {age}: idle or stuck, the instance was not asked",
-            f"instance: {seen.instance.why}" if seen.instance.why else "",
+    instance, age = seen.instance, words.age(now - newest.at)
+    if isinstance(instance, NotKnown):
+        why = f"instance: {instance.why}" if instance.why else ""
+        return _idle_or_stuck(
+            f"no WAL landed for {age}: idle or stuck, the instance was not asked", why
         )
-    if not seen.instance.waiting:
-        return None
-    waiting = words.counted(seen.instance.waiting, "WAL file")
+    if instance.waiting:
+        return _waits(seen, instance, newest, age, now)
+    if not instance.is_primary:
+        return _idle_or_stuck(
+            f"no WAL landed for {age}: idle or stuck, a standby tells no queue", ""
+        )
+    return _neither_waits_nor_landed(seen, instance, newest)
+
+
+def _idle_or_stuck(headline: str, advice: str) -> Finding:
+    return Finding("quiet", Level.UNKNOWN, "quiet", headline, advice)
+
+
+def _waits(
+    seen: Witnesses, instance: InstanceStatus, newest: Archived, age: str, now: datetime
+) -> Finding | None:
+    told = instance.last_archived
+    if told is not None and told.at is not None and now - told.at < SETTLED:
+        return None  # it moves: the bucket was looked at before
+    verb = "waits" if instance.waiting == 1 else "wait"
+    waiting = f"{words.counted(instance.waiting, 'WAL file')} {verb}"
+    waited = [each.at for each in seen.queue_before if each.waiting and each.at > newest.at]
+    if instance.waiting <= JUST_NOW and not any(now - at >= SETTLED for at in waited):
+        headline = f"{waiting}, none landed for {age}: since just now, or stuck"
+        return _idle_or_stuck(headline, "look again in two minutes")
     return Finding(
         "hangs",
         Level.FAILING,
         "WAL hangs",
-        f"{waiting} wait and none landed for {age}, though nothing fails",
+        f"{waiting}, none landed for {age}, though nothing fails",
         _advice(seen.cluster, ""),
+    )
+
+
+def _neither_waits_nor_landed(
+    seen: Witnesses, instance: InstanceStatus, newest: Archived
+) -> Finding | None:
+    """PostgreSQL went on, and what it finished is nowhere: it runs without archive_mode."""
+    told, current = instance.last_archived, wal.parse(instance.current_wal)
+    if isinstance(seen.film, NotKnown) or current is None:
+        return None
+    if told is not None and told.at is not None and told.at + SETTLED > seen.film.at:
+        return None  # it landed since we looked, or does not land: that is said elsewhere
+    if not isinstance(current.file, wal.Segment):
+        return None
+    gone = newest.segment.distance(current.file, seen.film.continuity.segment_size) - 1
+    if gone < 1:
+        return None
+    return Finding(
+        "not-archived",
+        Level.FAILING,
+        "not archived",
+        f"{words.counted(gone, 'finished segment')} of WAL neither waiting nor in the bucket",
+        "SHOW archive_mode on the primary: where it is off, restart the Pod (it stays off until then "
+        "after cnpg.io/skipWalArchiving is removed); then take a base backup: b",
     )
 
 

@@ -125,7 +125,13 @@ STEPS: tuple[Step, ...] = (
             "hangs": ("F08",),
         },
     ),
-    Step("lands", "WAL lands", wal.lands, (), {"does-not-land": ("F01", "F02"), "quiet": ()}),
+    Step(
+        "lands",
+        "WAL lands",
+        wal.lands,
+        (),
+        {"does-not-land": ("F01", "F02"), "not-archived": ("F35",), "quiet": ()},
+    ),
     Step(
         "bases",
         "base backups",
