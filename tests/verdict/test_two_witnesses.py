@@ -197,6 +197,27 @@ def test_condition_false_from_long_ago_while_everything_lands_is_a_disagreement(
     assert (found.level, found.findings[0].code) == (Level.DEGRADED, "witnesses-disagree")
 
 
+SINCE_NOON: dict[str, Any] = {"archiving": "False", "since": "2026-11-22T12:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [instance(waiting=20), NotKnown("pods/proxy get is forbidden")],
+    ids=["waits", "not asked"],
+)
+def test_wal_that_landed_once_since_it_fails_and_never_again_is_no_disagreement(
+    asked: InstanceStatus | NotKnown,
+) -> None:
+    found = verdict(film(newest=NOW - timedelta(minutes=115)), asked, **SINCE_NOON)
+    assert (found.level, codes(found)) == (Level.FAILING, ["archiving-fails"])
+    assert found.headline == "WAL has not reached the bucket since 12:05:00Z (115m)"
+
+
+def test_where_nothing_waits_the_condition_is_of_the_past() -> None:
+    found = verdict(film(newest=NOW - timedelta(minutes=115)), instance(), **SINCE_NOON)
+    assert codes(found) == ["witnesses-disagree"]
+
+
 def test_failing_archiving_is_dated_by_what_landed_last() -> None:
     late = film(newest=NOW - timedelta(hours=2, minutes=43))
     found = verdict(late, archiving="False", since="2026-11-22T11:24:02Z")

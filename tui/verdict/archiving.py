@@ -14,12 +14,16 @@ SETTLED = timedelta(minutes=2)
 """An archived segment must be in the listing this long after PostgreSQL said so."""
 
 
+QUIET_AFTER = timedelta(minutes=15)
+"""Three times the archive_timeout CloudNativePG sets: a busy database has archived by then."""
+
+
 def fails(seen: Witnesses) -> bool:
-    """Whether the operator or the instance says that it fails, and nothing has landed since."""
+    """Whether the operator or the instance says that it fails, and nothing lands since."""
     condition = seen.cluster.archiving
     if condition is None or not said_to_fail(seen):
         return False
-    return condition.holds or landed_after(seen, condition.since) is None
+    return condition.holds or not _lands_since(seen, condition.since)
 
 
 def said_to_fail(seen: Witnesses) -> bool:
@@ -31,9 +35,16 @@ def said_to_fail(seen: Witnesses) -> bool:
     return not condition.holds or (not isinstance(instance, NotKnown) and instance.fails_now)
 
 
-def landed_after(seen: Witnesses, since: datetime | None) -> datetime | None:
-    """When the newest segment landed, if that was after ``since`` with a margin for clocks."""
+def _lands_since(seen: Witnesses, since: datetime | None) -> bool:
+    """Whether WAL lands, by a margin for clocks; none for long only where there was none to archive."""
     if isinstance(seen.film, NotKnown) or since is None:
-        return None
+        return False
     newest = seen.film.server.last_archived
-    return newest.at if newest and newest.at > since + SETTLED else None
+    if newest is None or newest.at <= since + SETTLED:
+        return False
+    return seen.film.at - newest.at < QUIET_AFTER or _nothing_waits(seen)
+
+
+def _nothing_waits(seen: Witnesses) -> bool:
+    instance = seen.instance
+    return not isinstance(instance, NotKnown) and instance.is_primary and not instance.waiting

@@ -19,7 +19,7 @@ from tui.cnpg.cluster import Cluster
 from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import BARMAN_PLUGIN
 from tui.verdict import archiving, branch, clocks, evidence, exits, filling
-from tui.verdict.archiving import SETTLED
+from tui.verdict.archiving import QUIET_AFTER, SETTLED
 from tui.verdict.evidence import Evidence
 from tui.verdict.fix import SwitchOn
 from tui.verdict.level import Finding, Level
@@ -36,10 +36,6 @@ FRESH_CLUSTER = timedelta(hours=24)
 """A younger cluster may still wait for its first base backup."""
 LONG_QUEUE = 32
 """Files waiting to be archived above which the archiver is not keeping up."""
-
-
-QUIET_AFTER = timedelta(minutes=15)
-"""Three times the archive_timeout CloudNativePG sets: a busy database has archived by then."""
 JUST_NOW = 2
 """So few files may wait because a database that was idle wrote something a moment ago."""
 
