@@ -107,6 +107,15 @@ def test_a_context_that_is_not_there_is_1_and_a_sentence(
     assert "Traceback" not in said.out + said.err
 
 
+@pytest.mark.parametrize("arguments", [["demo"], ["demo", "--serve-only"]], ids=" ".join)
+def test_a_demo_whose_packages_are_not_there_names_them(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    assert cli.main(arguments) == 1
+    assert "pip install 'cnpg-tui[demo]'" in capsys.readouterr().err
+
+
 def test_a_reader_that_goes_ends_it_without_a_word() -> None:
     line = '{"schedule":"0 0 2 * * *"}\n'
     program = subprocess.Popen(

@@ -332,8 +332,13 @@ def _app(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from tui import connect, demo  # late: only the demo starts a process
+    from tui import connect, demo, faults  # late: only the demo starts a process
 
+    try:
+        demo.check()
+    except faults.Misconfigured as fault:
+        _complain(f"cnpg-tui: {fault}")
+        return EXIT_FAILED
     if options.serve_only:
         demo.serve_only(options.scenario, options.speed)
     if not _is_terminal():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import shlex
 import signal
@@ -16,6 +17,12 @@ READY = "loaded"
 """Before that its bucket is being filled, in no order: whoever looks then sees holes."""
 _PATIENCE = 60.0
 """Seconds until a sandbox that is not ready is given up."""
+
+
+def check() -> None:
+    """Raises ``faults.Misconfigured`` where the extra ``demo`` was not installed."""
+    if importlib.util.find_spec("cryptography") is None:
+        raise faults.Misconfigured("the demo needs more packages: pip install 'cnpg-tui[demo]'")
 
 
 def command(scenario: str, speed: float) -> list[str]:
