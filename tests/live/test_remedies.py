@@ -223,6 +223,13 @@ def test_deleting_a_stuck_backup_says_what_stays_what_goes_on_and_who_is_next() 
     assert order.warnings[2] == "2 Backups wait behind it, next first"
 
 
+def test_deleting_a_backup_that_waits_itself_is_said_to_free_nothing() -> None:
+    waiting = a_backup("next", "pending", 3)
+    estate = estate_with(a_backup("stuck", "started", 12), waiting, a_backup("b", "", 1))
+    warnings = made(remedy.delete_backup(estate, waiting)).warnings
+    assert warnings[1:] == ("this frees nothing: it waits itself, stuck is started",)
+
+
 def test_a_schedule_that_goes_on_once_its_backup_is_deleted_is_named() -> None:
     estate, stuck = estate_with(), a_backup("daily-1", "started", 12, by="daily")
     assert len(made(remedy.delete_backup(estate, stuck)).warnings) == 2

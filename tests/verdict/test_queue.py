@@ -57,7 +57,7 @@ def test_what_stands_too_long_is_cleared_by_nobody(head: Backup, stuck: bool) ->
     behind = a_backup("c", "pending", created=ago(minutes=1))
     found = hold(DONE, head, behind)
     assert found.stuck is stuck
-    freed = "deleting this one Backup frees them"
+    freed = "deleting b frees them"  # by name: the sentence also stands over a Backup that waits
     assert (freed in found.said(NOW)) is stuck
 
 

@@ -65,7 +65,7 @@ class Hold:
             told += f" and holds up {held}"
         if not self.stuck:
             return f"{told}; that clears when it ends"
-        freed = ": deleting this one Backup frees them" if held else ""
+        freed = f": deleting {self.head.key.name} frees them" if held else ""
         return f"{told}; nothing clears that by itself{freed}"
 
 

@@ -207,7 +207,11 @@ def delete_backup(estate: Estate, found: Backup, *, context: str = "") -> Order 
             "a barman-cloud-backup that still runs in the instance is not stopped by it, and the "
             "next one may run beside it"
         )
-    if behind:
+    ahead = queue.ahead_of(found)
+    if ahead is not None:
+        phase = ahead.phase or "not taken up"
+        warnings.append(f"this frees nothing: it waits itself, {ahead.key.name} is {phase}")
+    elif behind:
         waits = words.counted(len(behind), "Backup waits", "Backups wait")
         warnings.append(f"{waits} behind it, {behind[0].key.name} first")
     if any(one.key.name == found.schedule for one in estate.schedules_of(found.cluster_key)):
