@@ -510,11 +510,12 @@ class CnpgTui(App[None]):
         self.screen.refresh()
 
     def action_help(self) -> None:
-        """All keys that work where the focus is."""
+        """All keys that work where the focus is, but for those Textual gives to every screen."""
+        textuals = {binding.action for binding in Screen.BINDINGS if isinstance(binding, Binding)}
         ours = [
             active
             for active in self.screen.active_bindings.values()
-            if active.node is not self.screen
+            if active.binding.action not in textuals
         ]
         self.push_screen(HelpScreen(ours))
 

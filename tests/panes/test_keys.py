@@ -54,6 +54,28 @@ async def test_help_and_palette_use_the_words_of_the_footer(stage: Open, pane: s
         await screen.until("Search for commands", "ask again now", *words)
 
 
+@pytest.mark.parametrize(
+    ("keys", "wanted"),
+    [
+        ("t", ("Next row", "b back up now", "e to a file", "r look again", "esc q t back")),
+        ("2 enter", ("esc q back", "j down", "k up")),
+        ("v", ("esc q v back",)),
+        ("3 l", ("esc q back", "^d page down")),
+    ],
+    ids=["triage", "backup", "verdict changes", "findings"],
+)
+async def test_help_tells_the_keys_of_the_screen_it_was_called_from(
+    stage: Open, keys: str, wanted: tuple[str, ...]
+) -> None:
+    async with stage(*seeds(), size=(100, 60)) as screen:
+        await screen.until("> pg")
+        await screen.press(*keys.split())
+        await screen.until("esc back")
+        await screen.press("question_mark")
+        await screen.until("Keys", "^c ^q quit", *wanted)
+        assert "Focus Next" not in screen.text
+
+
 async def test_the_palette_does_what_its_line_says(stage: Open) -> None:
     async with stage(*seeds()) as screen:
         await screen.until("> pg")

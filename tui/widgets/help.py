@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -34,7 +35,9 @@ class HelpScreen(ModalScreen[None]):
         words: dict[str, list[str]] = {}
         for active in self.bindings:
             if active.binding.description:
-                shown = self.app.get_key_display(active.binding)
+                # Of several keys the footer shows one; here each is told by its own name.
+                each = replace(active.binding, key_display=None)
+                shown = self.app.get_key_display(each)
                 words.setdefault(active.binding.description, []).append(shown)
         lines = [Content.styled("Keys", "bold"), Content("")]
         for description, keys in words.items():
