@@ -181,6 +181,24 @@ def test_a_new_cluster_raises_no_alarm_before_its_first_base_backup() -> None:
         assert found.level is Level.UNKNOWN, found.headline
 
 
+@pytest.mark.parametrize(
+    ("status", "end", "level"),
+    [("STARTED", 8, Level.UNKNOWN), ("DONE", 9, Level.UNKNOWN), ("FAILED", 8, Level.FAILING)],
+    ids=["runs", "its last WAL is on its way", "failed"],
+)
+def test_the_first_base_backup_of_a_new_cluster_is_no_alarm_until_it_went_wrong(
+    status: str, end: int, level: Level
+) -> None:
+    made = make(random.Random(1))
+    made.archive = Archive(made.archive.segment_size, root="prod")
+    made.archive.wal(1, range(1, 9))
+    made.archive.base(1, 7, end, status=status)
+    made.timeline, made.last, made.now = 1, 8, BEGIN + 9 * MINUTE
+    young = replace(made_up.a_cluster(), created=made.now - timedelta(hours=2))
+    found = health.judge(replace(witnesses(made), cluster=young, backups=()), made.now)
+    assert found.level is level, found.headline
+
+
 def torn(made: Made, chance: random.Random) -> Witnesses:
     """Segments are gone behind the newest base backup."""
     begin = chance.randrange(made.first, made.last - 69)

@@ -448,3 +448,9 @@ def test_a_base_backup_that_ends_in_the_future_does_not_make_old_wal_fresh() -> 
     assert isinstance(seen.window, window.Window)
     ahead = replace(seen.window, until=NOW + timedelta(days=1))
     assert codes(verdict(replace(seen, window=ahead), asked)) == ["hangs"]
+
+
+def test_archiving_that_hangs_is_told_of_a_new_cluster_without_a_base_backup_too() -> None:
+    seen = film(with_base=False, newest=NOW - timedelta(hours=3))
+    found = verdict(seen, instance(waiting=12), created="2026-11-22T09:00:00Z")
+    assert (found.level, codes(found)) == (Level.FAILING, ["hangs", "first-backup-due"])

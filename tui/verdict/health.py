@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from tui import words
 from tui.barman import wal
 from tui.barman.catalog import Archived
+from tui.barman.continuity import Usable
 from tui.barman.path import Word
 from tui.cnpg.cluster import Cluster
 from tui.cnpg.instance import InstanceStatus
@@ -245,7 +246,7 @@ def _queue_grows(seen: Witnesses, now: datetime) -> Finding | None:
 def _quiet(seen: Witnesses, now: datetime) -> Finding | None:
     """Nothing landed for a while: an idle database, or archiving that hangs without failing."""
     newest = seen.film.server.last_archived if isinstance(seen.film, Film) else None
-    if newest is None or now - newest.at < QUIET_AFTER or _window(seen) is None:
+    if newest is None or now - newest.at < QUIET_AFTER:
         return None
     if archiving.said_to_fail(seen):
         return None
@@ -387,13 +388,13 @@ def _without_window(seen: Witnesses, film: Film, none: NoWindow, now: datetime) 
     if none.unseen:
         return Finding("looking", Level.UNKNOWN, "looking", "the bucket is being looked at")
     created = seen.cluster.created
-    if created is not None and now - created < FRESH_CLUSTER and not film.server.bases:
+    if created is not None and now - created < FRESH_CLUSTER and _none_went_wrong(film):
         return Finding(
             "first-backup-due",
             Level.UNKNOWN,
             "no base backup yet",
             "a new cluster: nothing can be restored before its first base backup",
-            "take one now: b",
+            "wait for the one that is being taken" if film.server.bases else "take one now: b",
         )
     return Finding(
         "nothing-restorable",
@@ -402,6 +403,14 @@ def _without_window(seen: Witnesses, film: Film, none: NoWindow, now: datetime) 
         words.shorten(f"nothing can be restored: {none.why}", 70),
         "take a base backup now (b), once WAL archiving works",
         f"bucket: {none.why}",
+    )
+
+
+def _none_went_wrong(film: Film) -> bool:
+    """Whether every base backup there is may still come to be usable."""
+    return all(
+        reach.usable is Usable.NOT_YET or film.server.bases[reach.base].info is None
+        for reach in film.continuity.reaches
     )
 
 
