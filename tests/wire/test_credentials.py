@@ -71,7 +71,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRETVALUE")
 
 
-ORDER = credentials.order(credentials.DEFAULT_ORDER)
+ORDER = credentials.order("secret,environment")
 
 
 async def opened(where: Location, cluster: Cluster | None, order: str = "") -> Bucket:

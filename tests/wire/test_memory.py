@@ -203,8 +203,6 @@ def test_an_acknowledged_loss_is_kept_for_people_to_read(tmp_path: Path) -> None
     assert "disk full on 20 Nov" in text
     assert "000000010000000000000005" in text
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    losses.withdraw(PLACE, "pg", LOSS)
-    assert losses.of(PLACE, "pg") == ()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a": [{"first": "x"}]}', "{"])

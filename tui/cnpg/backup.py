@@ -17,15 +17,12 @@ from tui.cnpg.manifest import BACKUPS, Key, Manifest
 
 CLUSTER_LABEL = "cnpg.io/cluster"
 SCHEDULE_LABEL = "cnpg.io/scheduled-backup"
-IMMEDIATE_LABEL = "cnpg.io/immediateBackup"
 
 PENDING = "pending"
 STARTED = "started"
 RUNNING = "running"
 COMPLETED = "completed"
 FAILED = "failed"
-WAL_ARCHIVING_FAILING = "walArchivingFailing"
-INVALID = "invalid backup definition"
 
 
 class Method(StrEnum):

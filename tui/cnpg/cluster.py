@@ -87,9 +87,7 @@ class Cluster:
     in_tree_retention: str
     """``spec.backup.retentionPolicy``, which counts for the in-tree store alone."""
     volume_snapshots: bool
-    backup_target: str
     conditions: tuple[Condition, ...]
-    last_failed_backup: datetime | None
     hibernated: bool
     fenced: tuple[str, ...]
     """Names of fenced instances, ``("*",)`` for all."""
@@ -199,9 +197,7 @@ def read(source: Manifest) -> Cluster:
         in_tree_store=None if in_tree is None else configuration(in_tree),
         in_tree_retention=manifest.text(spec, "backup", "retentionPolicy"),
         volume_snapshots=manifest.get(spec, "backup", "volumeSnapshot") is not None,
-        backup_target=manifest.text(spec, "backup", "target"),
         conditions=tuple(_condition(item) for item in manifest.items(status, "conditions")),
-        last_failed_backup=manifest.moment(status, "lastFailedBackup"),
         hibernated=notes.get("cnpg.io/hibernation") == "on",
         fenced=_fenced(notes.get("cnpg.io/fencedInstances", "")),
         skips_wal_archiving=notes.get("cnpg.io/skipWalArchiving") == "enabled",

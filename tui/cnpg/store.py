@@ -46,7 +46,6 @@ class RecoveryWindow:
 
     first_recoverability_point: datetime | None
     last_successful_backup: datetime | None
-    last_failed_backup: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,6 @@ def _windows(source: Any) -> Mapping[str, RecoveryWindow]:
         server: RecoveryWindow(
             first_recoverability_point=manifest.moment(window, "firstRecoverabilityPoint"),
             last_successful_backup=manifest.moment(window, "lastSuccessfulBackupTime"),
-            last_failed_backup=manifest.moment(window, "lastFailedBackupTime"),
         )
         for server, window in source.items()
     }

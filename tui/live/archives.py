@@ -21,9 +21,6 @@ from tui.live.changes import CannotLook, Described, Folded, Looked, Looking, Swe
 from tui.verdict import window
 from tui.verdict.witnesses import Film, NotKnown
 
-NOT_LOOKED_YET = NotKnown("")
-"""Nobody has looked so far, and nothing stands in the way."""
-
 
 @dataclass(slots=True)
 class Archives:

@@ -20,8 +20,6 @@ from tui.cnpg.store import S3Credentials, SecretKey
 from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown
 from tui.wire.bucket import Ambient, Bucket, Keys, NoKeys
 
-DEFAULT_ORDER = "secret,environment"
-
 
 class Cluster(Protocol):
     """The port to the Kubernetes API; ``wire.kube.Kube`` fits it."""

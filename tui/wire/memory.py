@@ -221,13 +221,6 @@ class Losses:
         known[_archive(place, server)] = (*rest, entry)
         self._store(known)
 
-    def withdraw(self, place: Place, server: str, loss: Loss) -> None:
-        """Alarm again. Raises ValueError for a file it cannot read, OSError."""
-        known = self._load()
-        left = tuple(each for each in known.get(_archive(place, server), ()) if each.loss != loss)
-        known[_archive(place, server)] = left
-        self._store(known)
-
     def _load(self) -> dict[str, tuple[Acknowledged, ...]]:
         try:
             text = self.path.read_text(encoding="utf-8")
