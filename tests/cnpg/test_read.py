@@ -65,6 +65,16 @@ def test_the_wal_archiver_is_the_backup_plugin_among_several() -> None:
     )
 
 
+def test_a_plugin_that_does_something_else_leaves_the_in_tree_store_the_archiver() -> None:
+    in_tree = {"barmanObjectStore": {"destinationPath": "s3://acme/pg", "serverName": "pg-old"}}
+    found = cluster_with(plugins=[{"name": "other.example"}], backup=in_tree)
+    assert found.backup_plugin is None
+    assert found.server_name == "pg-old"
+    both = cluster_with(plugins=[{"name": "other.example"}, PLUGIN], backup=in_tree)
+    assert both.backup_plugin is not None
+    assert both.backup_plugin.name == BARMAN_PLUGIN
+
+
 def test_a_condition_that_is_absent_is_none_not_fine() -> None:
     assert cluster_with().archiving is None
 

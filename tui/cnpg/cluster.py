@@ -125,8 +125,17 @@ class Cluster:
 
     @property
     def backup_plugin(self) -> Plugin | None:
-        """The enabled plugin that takes base backups: the WAL archiver, or the Barman one, or any."""
+        """The enabled plugin that takes base backups: the WAL archiver, or the Barman one, or any.
+
+        Beside an in-tree store, which is the archiver then, any other does something else.
+        """
         enabled = [plugin for plugin in self.plugins if plugin.enabled]
+        if self.in_tree_store is not None:
+            enabled = [
+                plugin
+                for plugin in enabled
+                if plugin.is_wal_archiver or plugin.name == BARMAN_PLUGIN
+            ]
         ranked = sorted(
             enabled, key=lambda plugin: (not plugin.is_wal_archiver, plugin.name != BARMAN_PLUGIN)
         )

@@ -567,7 +567,12 @@ def test_the_same_is_the_suspect_once_archiving_fails(code: str, seen: Witnesses
     assert first(seen) == code
 
 
+OTHERS = [{"name": "other.example"}]
 CALM: list[tuple[str, Witnesses]] = [
+    ("a plugin that does something else beside the in-tree store", witnesses(
+        cluster=a_cluster(spec={"plugins": OTHERS, "backup": IN_TREE}),
+        store=NotKnown("none is named"), backups=(),
+        schedules=(a_schedule(method="barmanObjectStore"),))),
     ("a switchover", witnesses(cluster=a_cluster(
         archiving("False", "switchover in progress, refusing archiving"),
         targetPrimary="pg-2", targetPrimaryTimestamp=ago(minutes=14)))),
