@@ -301,6 +301,43 @@ def test_an_operator_in_another_zone_makes_no_schedule_overdue() -> None:
     assert first(witnesses(schedules=(there,))) == ""
 
 
+NEVER_FIRED: dict[str, Any] = {"next_schedule": None, "last_schedule": None}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"schedule": "0 0 0 30 2 *"}, "no day 30 in February"),
+        ({"schedule": "0 0 25 * * *"}, "CNPG refuses it"),
+        ({"key": Key("prod", "n" * 64)}, "64 characters"),
+        ({"error": "the resource failed", "next_schedule": NOW + timedelta(hours=9)}, "guard"),
+    ],
+    ids=["no such day", "refused", "name too long", "by the guard"],
+)
+def test_a_schedule_that_makes_no_backup_at_all_degrades(fields: dict[str, Any], said: str) -> None:
+    found = judged(witnesses(schedules=(replace(a_schedule(), **{**NEVER_FIRED, **fields}),)))
+    assert (found.level, found.findings[0].code) == (Level.DEGRADED, "schedule-never-fires")
+    assert said in found.findings[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("last_check", "created", "code"),
+    [
+        (None, timedelta(days=3), "schedule-overdue"),
+        (None, timedelta(minutes=2), ""),
+        (timedelta(days=3), timedelta(days=3), "schedule-overdue"),
+        (timedelta(hours=11), timedelta(days=3), ""),
+    ],
+    ids=["never looked at", "just created", "first slot missed", "first slot to come in some zone"],
+)
+def test_a_schedule_without_any_backup_is_overdue_once_its_first_slot_is_over_in_every_zone(
+    last_check: timedelta | None, created: timedelta, code: str
+) -> None:
+    looked = NOW - last_check if last_check else None
+    fresh = replace(a_schedule("0 0 4 * * *"), last_check=looked, created=NOW - created)
+    assert first(witnesses(schedules=(replace(fresh, **NEVER_FIRED),))) == code
+
+
 WAITED = (a_backup(), a_backup("next", "pending", created=ago(hours=3)))
 LONG_ONE = a_backup("long", created=ago(hours=12), took=timedelta(hours=11, minutes=59))
 

@@ -170,6 +170,7 @@ STEPS: tuple[Step, ...] = (
             schedules.five_fields,
             schedules.names_no_plugin,
             schedules.other_method,
+            schedules.never_fires,
             happenings.backup_refused,
             schedules.overdue,
             schedules.suspended,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from tui import words
 from tui.cnpg import firing
-from tui.cnpg.backup import Method
+from tui.cnpg.backup import Backup, Method
 from tui.cnpg.cron import Verdict
 from tui.cnpg.schedule import ScheduledBackup
 from tui.verdict import schedules as standings
@@ -17,6 +17,9 @@ from tui.verdict.level import Level
 from tui.verdict.triage.case import Case
 from tui.verdict.triage.rung import Trouble, rule
 from tui.verdict.witnesses import NotKnown
+
+ZONES = (UTC, *(timezone(timedelta(hours=hours)) for hours in range(-12, 15)))
+"""In which the operator may reckon."""
 
 
 @rule("F28")
@@ -83,23 +86,42 @@ def other_method(case: Case) -> Trouble | None:
     return None
 
 
+@rule("F28")
+def never_fires(case: Case) -> Trouble | None:
+    """The operator cannot act on it, or no date matches: no status and no Event says so."""
+    for one in _without_slot(case):
+        if one.method == Method.PLUGIN and not one.plugin:
+            continue  # that is said already
+        stands = standings.standing(one, firing.children(one, case.backups), case.now, UTC)
+        if stands.word in ("invalid", "never fires"):
+            return Trouble(
+                "schedule-never-fires",
+                Level.DEGRADED,
+                "never fires",
+                "a schedule makes no Backup at all",
+                f"{one.key.name}: {stands.sentence}",
+                stands.advice,
+                f"kubectl -n {one.key.namespace} edit scheduledbackup {one.key.name}",
+            )
+    return None
+
+
 @rule("F29", "F30")
 def overdue(case: Case) -> Trouble | None:
     """A slot has passed without a Backup, by the operator's own reckoning and by ours.
 
-    Both, since the object does not say in which zone the operator reckons.
+    Both, since the object does not say in which zone the operator reckons. Before its first Backup
+    the operator names no slot; then it must have passed in every zone.
     """
-    for one in _active(case):
-        due = one.next_schedule
-        if due is None or case.now - due < standings.LATE:
-            continue
+    for one in _without_slot(case):
         if case.freed is not None and case.now - case.freed < standings.LATE:
             continue  # the operator looks again within a minute of what held it up
         children = firing.children(one, case.backups)
         if any(not child.is_done for child in children):
             continue  # held up: the queue's rule speaks of it once it is too long
-        stands = standings.standing(one, children, case.now, UTC)
-        if stands.word == "overdue":
+        told = one.next_schedule is not None or one.last_check is None
+        if all(_late(one, children, case.now, zone) for zone in ((UTC,) if told else ZONES)):
+            stands = standings.standing(one, children, case.now, UTC)
             return Trouble(
                 "schedule-overdue",
                 Level.DEGRADED,
@@ -110,6 +132,10 @@ def overdue(case: Case) -> Trouble | None:
                 f"kubectl -n {one.key.namespace} describe scheduledbackup {one.key.name}",
             )
     return None
+
+
+def _late(one: ScheduledBackup, children: Sequence[Backup], now: datetime, zone: tzinfo) -> bool:
+    return standings.standing(one, children, now, zone).word == "overdue"
 
 
 @rule("F30")
@@ -141,6 +167,14 @@ def fires(case: Case) -> str | NotKnown:
         last = f", last {words.moment(one.last_schedule, case.now)}" if one.last_schedule else ""
         told.append(f"{one.key.name} {firing.judged(one.schedule).description}{last}")
     return "; ".join(told)
+
+
+def _without_slot(case: Case) -> Iterator[ScheduledBackup]:
+    """Those whose next slot has passed, or is not named, or is of a text that was refused since."""
+    for one in _active(case):
+        due = one.next_schedule
+        if due is None or one.error or case.now - due >= standings.LATE:
+            yield one
 
 
 def _active(case: Case) -> Iterator[ScheduledBackup]:
