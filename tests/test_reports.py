@@ -69,6 +69,23 @@ async def test_nothing_there_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("readable", "said", "never_said"),
+    [
+        (("clusters",), ("pg ", " ? ", "backups.postgresql.cnpg.io: not known."), "never"),
+        (("backups",), ("clusters.postgresql.cnpg.io: not known.",), "No Cluster"),
+    ],
+    ids=["clusters", "backups"],
+)
+async def test_what_was_not_heard_is_not_called_none(
+    tmp_path: Path, readable: tuple[str, ...], said: tuple[str, ...], never_said: str
+) -> None:
+    user = User("half", "t", (Rule(("postgresql.cnpg.io",), readable, ("list", "watch")),))
+    _, text, _ = await reported(tmp_path, a_cluster("pg"), user=user)
+    assert [words for words in said if words not in text] == []
+    assert never_said not in text
+
+
+@pytest.mark.parametrize(
     ("flags", "sentence"),
     [
         ({"namespace": "produktion"}, "namespace produktion does not exist in context demo"),

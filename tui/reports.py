@@ -11,7 +11,7 @@ from typing import Any
 from tui import connect, faults, words
 from tui.cnpg import printed
 from tui.cnpg.backup import Backup
-from tui.cnpg.manifest import BACKUPS, CLUSTERS, Key, Unreadable
+from tui.cnpg.manifest import BACKUPS, CLUSTERS, Key, Kind, Unreadable
 from tui.gathering import gather
 from tui.live.estate import KINDS, Estate
 from tui.live.telling import told
@@ -60,13 +60,13 @@ def as_text(estate: Estate, now: datetime) -> Iterable[str]:
                 key.namespace,
                 key.name,
                 verdict.word,
-                words.ago(verdict.last_good, now) if verdict.last_good else "never",
+                verdict.last_base(now),
                 _ready(estate, key),
                 verdict.headline,
             )
             for key, verdict in _worst_first(estate)
         ],
-        empty="No Cluster found.",
+        empty=_nothing(estate, CLUSTERS, "No Cluster found."),
     )
     yield ""
     backups = [
@@ -80,8 +80,13 @@ def as_text(estate: Estate, now: datetime) -> Iterable[str]:
             (subject.key.namespace, *printed.cells(subject, now))
             for subject in sorted(backups, key=lambda subject: subject.key)
         ],
-        empty="No Backup found.",
+        empty=_nothing(estate, BACKUPS, "No Backup found."),
     )
+
+
+def _nothing(estate: Estate, kind: Kind, none: str) -> str:
+    """What stands where rows would: that there are none is said only if the server said so."""
+    return none if estate.heard(kind) else f"{kind}: not known."
 
 
 def as_json(estate: Estate) -> Iterable[str]:

@@ -76,7 +76,16 @@ def outline(
         estate.feeds[CLUSTERS] = estate.feeds[BACKUPS] = Live(NOW)
     if failing:
         estate.verdicts[one.key] = Verdict(
-            Level.FAILING, failing, "", (), (), None, looked=True, last_good=None, ladder=()
+            Level.FAILING,
+            failing,
+            "",
+            (),
+            (),
+            None,
+            looked=True,
+            last_good=None,
+            never_backed_up=True,
+            ladder=(),
         )
     opened = shelf.default_open(estate) | {
         ("server", str(PLACE), "pg"),

@@ -80,7 +80,7 @@ class ClustersPane(TablePane):
             subject.key.name,
             themes.graded(verdict.level, verdict.word),
             *_until(verdict, now),
-            words.ago(verdict.last_good, now) if verdict.last_good else "never",
+            verdict.last_base(now),
             f"{subject.ready_instances}/{subject.instances}",
             _archiving(subject, now),
             subject.primary,

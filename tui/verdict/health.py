@@ -57,6 +57,8 @@ class Verdict:
     """Whether the bucket was heard: only then does no window mean that nothing can be restored."""
     last_good: datetime | None
     """End of the newest base backup that succeeded, by any witness."""
+    never_backed_up: bool
+    """Whether a witness who would know of one says that none succeeded."""
     ladder: tuple[Rung, ...]
     """What holds and what breaks, from the configuration to the window."""
 
@@ -64,6 +66,12 @@ class Verdict:
     def advice(self) -> str:
         """The next step, ``""`` if there is none."""
         return next((finding.advice for finding in self.findings if finding.advice), "")
+
+    def last_base(self, now: datetime) -> str:
+        """How long ago the newest good base backup ended; ``?`` where nobody who knows was heard."""
+        if self.last_good is not None:
+            return words.ago(self.last_good, now)
+        return "never" if self.never_backed_up else "?"
 
 
 def judge(seen: Witnesses, now: datetime) -> Verdict:
@@ -75,6 +83,8 @@ def judge(seen: Witnesses, now: datetime) -> Verdict:
     found = sorted([*ladder.causes(rungs, symptoms), *symptoms], key=_gravity)
     first = found[0] if found else _protected(window, now)
     told = next((one for one in symptoms if one.level is first.level), first)
+    looked = isinstance(seen.film, Film) and not _unseen(seen.film)
+    last_good = evidence.last_good_backup(seen)
     return Verdict(
         level=first.level,
         word=told.word,
@@ -82,8 +92,9 @@ def judge(seen: Witnesses, now: datetime) -> Verdict:
         findings=tuple(found),
         evidence=evidence.of(seen, now),
         window=window,
-        looked=isinstance(seen.film, Film) and not _unseen(seen.film),
-        last_good=evidence.last_good_backup(seen),
+        looked=looked,
+        last_good=last_good,
+        never_backed_up=last_good is None and (looked or not isinstance(seen.backups, NotKnown)),
         ladder=rungs,
     )
 
