@@ -21,7 +21,7 @@ from tui.barman.path import Histories, Loss
 from tui.barman.s3 import Requests
 from tui.cnpg import cluster, location, store
 from tui.cnpg.location import Location, NoLocation
-from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES, Key, Odd
+from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES, Key, Kind, Manifest, Odd
 from tui.live.changes import Folded, SweepFact
 from tui.live.sweep import Sweep
 from tui.verdict import window
@@ -92,16 +92,25 @@ async def _by_name(kube: Kube, name: str | None) -> Location:
     if name is None:
         name = await _only_cluster(kube, namespace)
     try:
-        read = cluster.read(await kube.get(CLUSTERS, Key(namespace, name)))
+        read = cluster.read(await _listed(kube, CLUSTERS, Key(namespace, name)))
         named = None
         if read.store is not None:
-            named = store.read(await kube.get(OBJECT_STORES, read.store))
+            named = store.read(await _listed(kube, OBJECT_STORES, read.store))
     except Odd as odd:
         raise faults.BadAnswer(f"cannot read Cluster {namespace}/{name}: {odd}") from odd
     found = location.of(read, named)
     if isinstance(found, NoLocation):
         raise faults.Misconfigured(f"Cluster {namespace}/{name} has no archive: {found.why}")
     return found
+
+
+async def _listed(kube: Kube, kind: Kind, key: Key) -> Manifest:
+    """One object, by ``list``: whoever looks at clusters has that right, and need not be given get."""
+    found = kube.list(kind, key.namespace, field_selector=f"metadata.name={key.name}")
+    items = [item async for page in found for item in page.items]
+    if not items:
+        raise faults.Misconfigured(f"there is no {kind.kind} {key.name} in {key.namespace}")
+    return items[0]
 
 
 async def _only_cluster(kube: Kube, namespace: str) -> str:
