@@ -70,6 +70,19 @@ async def test_enter_shows_every_witness_and_again_the_rung(stage: Open) -> None
         await screen.until("x Secret and rights broken")
 
 
+async def test_the_witnesses_take_the_room_of_the_ladder_that_they_need(stage: Open) -> None:
+    schedules = [a_schedule(f"nightly-{n}", "pg", f"0 {n} 2 * * *") for n in range(12)]
+    cluster = a_cluster("pg", archiving("False", NO_SECRET))
+    async with stage(cluster, *schedules) as screen:
+        await screen.until("> pg")
+        await screen.press("t", "enter")
+        await screen.until("operator ContinuousArchiving False", "nightly-9 0 9 2 * * *")
+        assert "more lines" not in screen.text
+        assert any(line.strip("▲▼ ").startswith("> x Secret and rights") for line in screen.lines)
+        await screen.press("enter")
+        await screen.until("x Secret and rights broken", "? base backups")
+
+
 async def test_a_ladder_that_is_looked_at_follows_the_server(stage: Open) -> None:
     async with stage(a_cluster("pg", archiving("False", NO_SECRET))) as screen:
         await screen.until("> pg")

@@ -151,6 +151,7 @@ class TriageScreen(Guarded, Screen[None]):
 
     def _detail(self) -> None:
         self.refresh_bindings()
+        self.set_class(self.with_evidence, "-evidence")
         self._explain()
 
     def _explain(self) -> None:
