@@ -103,6 +103,7 @@ class Stack:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "ignore",
             "HOME": str(folder / "run"),
+            "TMPDIR": str(folder / "run"),  # a backup that is killed leaves its parts there
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
         }
