@@ -425,8 +425,6 @@ def test_wal_that_neither_waits_nor_landed_was_never_to_be_archived() -> None:
     assert (found.level, codes(found)) == (Level.FAILING, ["not-archived"])
     assert found.headline == "99 finished segments of WAL neither waiting nor in the bucket"
     assert "SHOW archive_mode" in found.advice
-    just_archived = Passed(name(160), NOW - timedelta(minutes=1))
-    assert codes(verdict(*quiet(current_wal=name(161), last_archived=just_archived))) == []
 
 
 @pytest.mark.parametrize(("waiting", "said"), [(1, "1 WAL file waits"), (2, "2 WAL files wait")])
@@ -454,3 +452,37 @@ def test_archiving_that_hangs_is_told_of_a_new_cluster_without_a_base_backup_too
     seen = film(with_base=False, newest=NOW - timedelta(hours=3))
     found = verdict(seen, instance(waiting=12), created="2026-11-22T09:00:00Z")
     assert (found.level, codes(found)) == (Level.FAILING, ["hangs", "first-backup-due"])
+
+
+def busy(archived: int, minutes_ago: float) -> InstanceStatus:
+    """What a primary that archives all the time says."""
+    at = NOW - timedelta(minutes=minutes_ago)
+    return replace(instance(archived, at=at - timedelta(seconds=5)), at=at)
+
+
+def test_wal_of_a_busy_database_that_lands_nowhere_is_found_by_what_was_said_before() -> None:
+    """What it says now may have landed since our look, and that is so whenever it is asked."""
+    lost = film(newest=NOW - timedelta(minutes=6))
+    found = verdict(lost, busy(99, 0), queue_before=(busy(90, 3), busy(95, 1)))
+    assert (found.level, codes(found)) == (Level.FAILING, ["does-not-land"])
+    assert f"{name(90)} archived 13:56:55Z is not under pg/wals" in found.advice
+    assert codes(verdict(lost, busy(99, 0), queue_before=(busy(60, 3), busy(95, 1)))) == []
+
+
+@pytest.mark.parametrize(
+    ("archived", "before", "said"),
+    [
+        (99, (), "PostgreSQL archived 39 segments since our look, or elsewhere"),
+        (99, (busy(95, 1),), "PostgreSQL archived 39 segments since our look, or elsewhere"),
+        (99, (busy(60, 3),), ""),
+        (62, (), ""),
+    ],
+    ids=["asked for the first time", "asked a minute ago", "it was idle", "a segment or two"],
+)
+def test_much_wal_after_long_quiet_is_not_taken_for_landed_unless_it_was_idle(
+    archived: int, before: tuple[InstanceStatus, ...], said: str
+) -> None:
+    seen, _ = quiet()
+    found = verdict(seen, busy(archived, 0), queue_before=before)
+    assert found.level is (Level.UNKNOWN if said else Level.PROTECTED)
+    assert not said or found.headline == said

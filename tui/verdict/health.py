@@ -12,15 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tui import words
-from tui.barman import wal
-from tui.barman.catalog import Archived
 from tui.barman.continuity import Usable
 from tui.barman.path import Word
-from tui.cnpg.cluster import Cluster
-from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.manifest import BARMAN_PLUGIN
-from tui.verdict import archiving, branch, clocks, evidence, exits, filling
-from tui.verdict.archiving import QUIET_AFTER, SETTLED
+from tui.verdict import archiving, branch, clocks, evidence, filling, quiet
 from tui.verdict.evidence import Evidence
 from tui.verdict.fix import SwitchOn
 from tui.verdict.level import Finding, Level
@@ -37,8 +32,6 @@ FRESH_CLUSTER = timedelta(hours=24)
 """A younger cluster may still wait for its first base backup."""
 LONG_QUEUE = 32
 """Files waiting to be archived above which the archiver is not keeping up."""
-JUST_NOW = 2
-"""So few files may wait because a database that was idle wrote something a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +205,7 @@ def _archiving(seen: Witnesses, now: datetime) -> Finding | None:
         Level.FAILING,
         word,
         headline,
-        _advice(seen.cluster, condition.message),
+        archiving.advice(seen.cluster, condition.message),
         "; ".join(words.shorten(each, 200) for each in evidence.around(seen, condition, now)),
     )
 
@@ -230,15 +223,6 @@ def _never_archived() -> Finding:
     )
 
 
-def _advice(cluster: Cluster, message: str) -> str:
-    pod = cluster.primary or "the primary"
-    meaning = exits.meaning(message)
-    return (
-        f"{meaning + '; ' if meaning else ''}the real error is in the sidecar's log: "
-        f"kubectl -n {cluster.key.namespace} logs {pod} -c plugin-barman-cloud"
-    )
-
-
 def _queue_grows(seen: Witnesses, now: datetime) -> Finding | None:
     if isinstance(seen.instance, NotKnown) or seen.instance.waiting < LONG_QUEUE:
         return None
@@ -251,77 +235,6 @@ def _queue_grows(seen: Witnesses, now: datetime) -> Finding | None:
         "WAL waits",
         f"{waiting} wait to be archived: the archiver does not keep up",
         "raise wal.maxParallel of the ObjectStore; see the sidecar's memory and restarts",
-    )
-
-
-def _quiet(seen: Witnesses, now: datetime) -> Finding | None:
-    """Nothing landed for a while: an idle database, or archiving that hangs without failing."""
-    newest = seen.film.server.last_archived if isinstance(seen.film, Film) else None
-    if newest is None or now - newest.at < QUIET_AFTER:
-        return None
-    if archiving.said_to_fail(seen):
-        return None
-    instance, age = seen.instance, words.age(now - newest.at)
-    if isinstance(instance, NotKnown):
-        why = f"instance: {instance.why}" if instance.why else ""
-        return _idle_or_stuck(
-            f"no WAL landed for {age}: idle or stuck, the instance was not asked", why
-        )
-    if instance.waiting:
-        return _waits(seen, instance, newest, age, now)
-    if not instance.is_primary:
-        return _idle_or_stuck(
-            f"no WAL landed for {age}: idle or stuck, a standby tells no queue", ""
-        )
-    return _neither_waits_nor_landed(seen, instance, newest)
-
-
-def _idle_or_stuck(headline: str, advice: str) -> Finding:
-    return Finding("quiet", Level.UNKNOWN, "quiet", headline, advice)
-
-
-def _waits(
-    seen: Witnesses, instance: InstanceStatus, newest: Archived, age: str, now: datetime
-) -> Finding | None:
-    told = instance.last_archived
-    if told is not None and told.at is not None and now - told.at < SETTLED:
-        return None  # it moves: the bucket was looked at before
-    verb = "waits" if instance.waiting == 1 else "wait"
-    waiting = f"{words.counted(instance.waiting, 'WAL file')} {verb}"
-    waited = [each.at for each in seen.queue_before if each.waiting and each.at > newest.at]
-    if instance.waiting <= JUST_NOW and not any(now - at >= SETTLED for at in waited):
-        headline = f"{waiting}, none landed for {age}: since just now, or stuck"
-        return _idle_or_stuck(headline, "look again in two minutes")
-    return Finding(
-        "hangs",
-        Level.FAILING,
-        "WAL hangs",
-        f"{waiting}, none landed for {age}, though nothing fails",
-        _advice(seen.cluster, ""),
-    )
-
-
-def _neither_waits_nor_landed(
-    seen: Witnesses, instance: InstanceStatus, newest: Archived
-) -> Finding | None:
-    """PostgreSQL went on, and what it finished is nowhere: it runs without archive_mode."""
-    told, current = instance.last_archived, wal.parse(instance.current_wal)
-    if isinstance(seen.film, NotKnown) or current is None:
-        return None
-    if told is not None and told.at is not None and told.at + SETTLED > seen.film.at:
-        return None  # it landed since we looked, or does not land: that is said elsewhere
-    if not isinstance(current.file, wal.Segment):
-        return None
-    gone = newest.segment.distance(current.file, seen.film.continuity.segment_size) - 1
-    if gone < 1:
-        return None
-    return Finding(
-        "not-archived",
-        Level.FAILING,
-        "not archived",
-        f"{words.counted(gone, 'finished segment')} of WAL neither waiting nor in the bucket",
-        "SHOW archive_mode on the primary: where it is off, restart the Pod (it stays off until then "
-        "after cnpg.io/skipWalArchiving is removed); then take a base backup: b",
     )
 
 
@@ -484,21 +397,13 @@ def _not_landed(seen: Witnesses, now: datetime) -> Finding | None:
     No HEAD of that one segment is needed: a quick look lists what came behind the newest within half
     a minute, at rest within two and a half, and PostgreSQL's word is given two to settle anyway.
     """
-    if isinstance(seen.film, NotKnown) or isinstance(seen.instance, NotKnown):
+    film, claim = seen.film, archiving.settled(seen)
+    if isinstance(film, NotKnown) or claim is None:
         return None
-    told = seen.instance.last_archived
-    stored = wal.parse(told.name) if told else None
-    if (
-        told is None
-        or told.at is None
-        or stored is None
-        or not isinstance(stored.file, wal.Segment)
-    ):
-        return None
-    film, segment = seen.film, stored.file
     if film.whole is None:
         return None  # it may lie where nobody has looked yet
-    if film.at < told.at + SETTLED or film.server.modified(segment) is not None:
+    segment, at = claim
+    if film.server.modified(segment) is not None:
         return None
     newest = film.server.last_archived
     if newest is not None and newest.segment >= segment:
@@ -509,7 +414,7 @@ def _not_landed(seen: Witnesses, now: datetime) -> Finding | None:
         "does not land",
         "PostgreSQL archives WAL that is not in the bucket",
         (
-            f"{told.name} archived {words.moment(told.at, now)} is not under "
+            f"{segment} archived {words.moment(at, now)} is not under "
             f"{film.server.name}/wals: is isWALArchiver true, is it this ObjectStore?"
         ),
     )
@@ -549,7 +454,7 @@ _LOOKS: tuple[Callable[[Witnesses, datetime], Finding | None], ...] = (
     _not_landed,
     _bucket,
     _queue_grows,
-    _quiet,
+    quiet.finding,
     _holes,
     _last_backup,
 )
