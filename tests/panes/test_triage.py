@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.content import Content
 
 from tests.panes.conftest import Open
 from tests.panes.objects import (
@@ -15,6 +16,7 @@ from tests.panes.objects import (
     completed,
     started,
 )
+from tui.widgets.said import Said
 
 EXIT_1 = (
     "rpc error: code = Unknown desc = unexpected failure invoking barman-cloud-wal-archive: "
@@ -50,6 +52,25 @@ async def test_the_first_broken_rung_and_its_remedy_are_read_without_a_key(
         await screen.press("t")
         await screen.until("Triage pg", f"x {rung} broken", "remedy", remedy)
         assert any(line.strip().startswith(f"> x {rung}") for line in screen.lines), screen.text
+
+
+async def test_the_remedy_is_wrapped_to_the_screen_from_the_first_frame_on(
+    stage: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    update = Said.update
+
+    def noted(said: Said, text: Content | str) -> None:
+        drawn.append(str(text))
+        update(said, text)
+
+    async with stage(a_cluster("pg", archiving("False", NO_SECRET))) as screen:
+        await screen.until("> pg")
+        monkeypatch.setattr(Said, "update", noted)
+        await screen.press("t")
+        await screen.until("x Secret and rights broken", "remedy")
+    remedies = [text for text in drawn if "remedy" in text]
+    assert set(remedies) == {remedies[-1]}
 
 
 async def test_a_rung_that_cannot_be_told_says_why(stage: Open) -> None:

@@ -157,13 +157,15 @@ class TriageScreen(Guarded, Screen[None]):
     def _explain(self) -> None:
         verdict, key = self.verdict, self.table.cursor_key
         rung = self._rungs.get(key) if key else None
-        width = self.detail_lines.content_size.width
+        panel = self.detail_lines
+        # Before the first frame it has no size yet: a text wrapped to nothing would fill the screen.
+        width = panel.content_size.width or self.app.size.width - panel.gutter.width
         if verdict is None or rung is None:
-            self.detail_lines.update("")
+            panel.update("")
         elif self.with_evidence:
-            self.detail_lines.update(details(self.key, verdict, self.clock(), width))
+            panel.update(details(self.key, verdict, self.clock(), width))
         else:
-            self.detail_lines.update(explained(rung, width))
+            panel.update(explained(rung, width))
 
     @on(LiveTable.Highlighted)
     def _moved(self, event: LiveTable.Highlighted[RungKey]) -> None:
