@@ -70,6 +70,19 @@ async def test_a_new_backup_appears_on_top_and_the_cursor_stays_on_its_row(stage
         await screen.until("> middle")
 
 
+async def test_the_newest_are_in_sight_where_the_cursor_stands_on_another_clusters(
+    stage: Open,
+) -> None:
+    old = [a_backup(f"old-{n:02}", "alpha", age=(n + 1) * DAY, **completed()) for n in range(40)]
+    new = [a_backup(f"new-{n}", "beta", age=(n + 1) * HOUR, **completed()) for n in range(3)]
+    async with stage(a_cluster("alpha"), a_cluster("beta"), *old, *new) as screen:
+        await screen.until("> alpha")
+        await screen.press("2")
+        await screen.until("> old-00")
+        assert screen.column("new-0", "new-1", "new-2", "old-00")[:3] == ["new-0", "new-1", "new-2"]
+        assert "▲" not in screen.text
+
+
 async def test_following_keeps_the_cursor_on_the_newest(stage: Open) -> None:
     async with stage(*three()) as screen:
         await screen.press("2")

@@ -362,6 +362,9 @@ class LiveTable(Widget, Generic[Key], can_focus=True, inherit_bindings=False):
         if not self._lines or self._drawn_size != self.size:
             if self._drawn_size.width != self.size.width:
                 self._content = [0] * len(self.columns)
+            if not self._drawn_size.height:
+                # The cursor may have been put somewhere while there was no room to place it in.
+                self._top = self._cursor - self._page // 2 if self._cursor >= self._page else 0
             self._drawn_size = self.size
             self._hold_view()
             self._lines = self._compose_lines()
