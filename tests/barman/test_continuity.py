@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from tests.barman.archive import BEGIN, MINUTE, Archive, said
 from tui.barman import catalog, wal
 from tui.barman.continuity import Reach, Stranded, Usable
 from tui.barman.history import Unreadable
+from tui.barman.info import Info
 from tui.barman.path import Loss, Patience, Piece, Word
 
 SIZE = wal.DEFAULT_SEGMENT_SIZE
@@ -261,6 +263,20 @@ def test_a_base_backup_of_the_parent_may_begin_in_the_segment_of_the_switch() ->
     archive.put(archive.key(1, 18, ".partial.gz"))
     (reach,) = archive.judge().reaches
     assert (reach.usable, reach.target) == (Usable.YES, 2)
+
+
+def test_a_standby_may_be_backed_up_across_the_promotion_of_another() -> None:
+    """It follows the new primary: the backup ends on a younger timeline than it began on."""
+    archive = Archive().wal(1, range(1, 18)).wal(2, range(18, 40)).history(2, (1, at(18)))
+    base = archive.base(1, 15, 22)
+    told = archive.infos[base]
+    assert isinstance(told, Info)
+    archive.infos[base] = replace(told, end_wal=wal.at(2, 22, SIZE))
+    (reach,) = archive.judge().reaches
+    assert (reach.usable, reach.target, reach.latest) == (Usable.YES, 2, True)
+    assert str(reach.through) == name(2, 39)
+    archive.infos[base] = replace(told, end_wal=wal.at(3, 22, SIZE))
+    assert archive.judge().reaches[0].usable is not Usable.YES
 
 
 def test_a_restore_from_an_abandoned_branch_must_name_its_timeline() -> None:

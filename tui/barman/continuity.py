@@ -245,22 +245,27 @@ def _route(archive: Archive, film: _Film) -> _Route | Reach:
         if known is None:
             why = f"{wal.HistoryFile(target)} has not been read yet"
             return Reach(film.base, Usable.UNSEEN, why, film.timeline, end_time=film.end_time)
-        if isinstance(known, History) and _holds(known.span_of(film.timeline), film):
+        if isinstance(known, History) and _holds(known.spans, film):
             return _Route(film, target, known.spans, latest=target == newest)
     # On its own timeline a backup needs no history: PostgreSQL does without where there is none.
     own = archive.histories.get(film.timeline)
     spans = own.spans if isinstance(own, History) else (Span(film.timeline, 0, None),)
-    if not _holds(spans[-1], film):
+    if film.end.timeline == film.timeline and not _holds(spans, film):
         why = f"it began before its timeline {film.timeline} did"
         return Reach(film.base, Usable.NO, why, film.timeline, end_time=film.end_time)
     return _Route(film, film.timeline, spans, latest=newest == film.timeline)
 
 
-def _holds(span: Span | None, film: _Film) -> bool:
-    """Whether the whole backup lies on this part of a history."""
-    if span is None or film.begin_lsn < span.start:
+def _holds(spans: Sequence[Span], film: _Film) -> bool:
+    """Whether the whole backup lies on this history.
+
+    One from a standby may end on a younger timeline than it began on: its primary was replaced.
+    """
+    on = {span.timeline: span for span in spans}
+    first, last = on.get(film.timeline), on.get(film.end.timeline)
+    if first is None or last is None or film.begin_lsn < first.start or film.end_lsn < last.start:
         return False
-    return span.end is None or film.end_lsn <= span.end
+    return last.end is None or film.end_lsn <= last.end
 
 
 def _paths(archive: Archive, routes: Iterable[_Route]) -> dict[int, tuple[Piece, ...]]:
