@@ -100,6 +100,27 @@ def test_a_tar_a_restore_would_ask_for_is_missed(lost: str, missing: tuple[str, 
     assert base.missing(read_info("20261122T142448")) == missing
 
 
+@pytest.mark.parametrize("part", ["data.tar.gz", "data_0001.tar.gz"])
+def test_an_empty_tar_is_missed_as_if_it_were_not_there(part: str) -> None:
+    archive = Archive()
+    id_ = archive.base(1, 1, files=("data.tar.gz", "data_0001.tar.gz"))
+    told = archive.infos[id_]
+    assert isinstance(told, Info)
+    assert archive.listed.bases[id_].missing(told) == ()
+    archive.put(f"base/{id_}/{part}", 0)
+    assert archive.listed.bases[id_].missing(told) == (part.removesuffix(".gz"),)
+
+
+@pytest.mark.parametrize("number", [1, 5, 9])
+def test_an_empty_segment_is_none(number: int) -> None:
+    """A restore fetches it and PostgreSQL refuses it; some stores leave them when a disk is full."""
+    archive = Archive().wal(1, range(1, 10))
+    archive.put(archive.key(1, number), 0)
+    assert archive.listed.segments == 8
+    assert archive.listed.modified(wal.at(1, number, archive.segment_size)) is None
+    assert archive.catalog().unknown.keys == {f"pg/{archive.key(1, number)}"}
+
+
 def test_a_keep_annotation_is_seen() -> None:
     archive = Archive()
     id_ = archive.base(1, 1)

@@ -100,16 +100,20 @@ class Base:
         return max(each.modified for each in self.objects)
 
     def missing(self, info: Info) -> tuple[str, ...]:
-        """Tars a restore would ask for and not find: PGDATA, a tablespace, a part before the last."""
-        parts: dict[int | None, set[int]] = {None: set()}
-        parts |= {tablespace.oid: set() for tablespace in info.tablespaces}
+        """Tars a restore would ask for and not find: PGDATA, a tablespace, a part before the last.
+
+        An empty one is none: even a tar of nothing has a kilobyte.
+        """
+        parts: dict[int | None, int] = {None: 0}
+        parts |= {tablespace.oid: 0 for tablespace in info.tablespaces}
         for archive in self.archives:
-            parts.setdefault(archive.oid, set()).add(archive.part)
+            parts[archive.oid] = max(archive.part, parts.get(archive.oid, 0))
+        there = {(each.oid, each.part) for each in self.archives if each.object.size}
         return tuple(
             f"{'data' if oid is None else oid}{f'_{part:04}' if part else ''}.tar"
-            for oid, there in parts.items()
-            for part in range(max(there, default=0) + 1)
-            if part not in there
+            for oid, last in parts.items()
+            for part in range(last + 1)
+            if (oid, part) not in there
         )
 
 
@@ -201,7 +205,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Keys that fit nothing Barman writes. Past :data:`UNKNOWN_KEPT` the first by name are kept."""
+    """Keys that fit nothing Barman writes, and those of empty segments.
+
+    Past :data:`UNKNOWN_KEPT` the first by name are kept.
+    """
 
     keys: frozenset[str] = frozenset()
     more: bool = False
@@ -399,7 +406,7 @@ class _Reading:
             if key.startswith(stem):
                 seg = _SEGS.get(key[cut : cut + 8])
                 column = seen.get(key[cut + 8 :])
-                if seg is not None and column is not None:
+                if seg is not None and column is not None and row[1]:
                     if column.setdefault(seg, row) is not row:
                         column[seg] = max(column[seg], row, key=_freshness)
                     continue
@@ -437,6 +444,8 @@ class _Reading:
         segment = stored.file if isinstance(stored.file, Segment) else stored.file.segment
         if segment.directory != folder:
             return False
+        if isinstance(stored.file, Segment) and not row[1]:
+            return False  # PostgreSQL refuses an empty one: it is as good as missing
         key = (server, segment.timeline, segment.log)
         self._folder = self._folders.setdefault(key, _Folder())
         self._stem = f"{self._root}{server}/wals/{folder}/{folder}"
