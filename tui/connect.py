@@ -1,6 +1,6 @@
 """Opens the wire after the first frame, and introduces the gateways to the feeds.
 
-The only importer of ``wire``: the client libraries take a third of a second to import, so they are
+For the app the only importer of ``wire``: the client libraries take a third of a second, so they are
 imported in a thread, once the first frame is on the screen.
 """
 

@@ -1,4 +1,4 @@
-"""The operator's way to Kubernetes: list, watch, write, over plain HTTP with a bearer token.
+"""The operator's way to Kubernetes: list, watch, write, with a bearer token.
 
 Nothing here knows whose server it talks to; a genuine kube-apiserver will do.
 """
