@@ -486,3 +486,10 @@ def test_much_wal_after_long_quiet_is_not_taken_for_landed_unless_it_was_idle(
     found = verdict(seen, busy(archived, 0), queue_before=before)
     assert found.level is (Level.UNKNOWN if said else Level.PROTECTED)
     assert not said or found.headline == said
+
+
+def test_an_instance_not_heard_for_long_does_not_say_that_it_is_idle() -> None:
+    assert codes(verdict(*quiet(at=NOW - timedelta(minutes=9)))) == []
+    found = verdict(*quiet(at=NOW - timedelta(minutes=11)))
+    assert (found.level, codes(found)) == (Level.UNKNOWN, ["quiet"])
+    assert found.advice == "instance: last heard at 13:49:00Z"

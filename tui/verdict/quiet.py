@@ -6,7 +6,7 @@ not archive at all.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tui import words
 from tui.barman import wal
@@ -18,6 +18,8 @@ from tui.verdict.level import Finding, Level
 from tui.verdict.window import Window
 from tui.verdict.witnesses import NotKnown, Witnesses
 
+LATELY = timedelta(minutes=10)
+"""What the instance said longer ago proves nothing about now."""
 JUST_NOW = 2
 """So few files may wait because a database that was idle wrote something a moment ago."""
 
@@ -34,6 +36,12 @@ def finding(seen: Witnesses, now: datetime) -> Finding | None:
         why = f"instance: {instance.why}" if instance.why else ""
         return _idle_or_stuck(
             f"no WAL landed for {age}: idle or stuck, the instance was not asked", why
+        )
+    if now - instance.at > LATELY:
+        heard = words.moment(instance.at, now)
+        return _idle_or_stuck(
+            f"no WAL landed for {age}: idle or stuck, the instance is not heard",
+            f"instance: last heard at {heard}",
         )
     if told := _since_our_look(seen, instance):
         return _unsettled(seen, told, newest)
