@@ -161,6 +161,7 @@ def status(
     pod_: Manifest,
     *,
     system: str,
+    timeline: int,
     archiving: str,
     backup: tuple[str, str],
     now: datetime,
@@ -173,7 +174,7 @@ def status(
         manifests.backup_condition(*backup, since=now - timedelta(hours=1)),
     ]
     found = manifests.cluster_status(
-        made, [pod_], system_id=system, timeline=1, since=since, conditions=conditions
+        made, [pod_], system_id=system, timeline=timeline, since=since, conditions=conditions
     )
     if "targetPrimary" in row.status:
         found["targetPrimaryTimestamp"] = stamp(now)

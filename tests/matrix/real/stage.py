@@ -23,12 +23,15 @@ from tests.matrix.real.plugin import Outcome, Sidecar
 from tests.matrix.real.rows import Row
 from tests.matrix.strict import Strict
 from tests.wire import stores
+from tui.barman import wal
 from tui.sandbox import s3
 from tui.sandbox.faults import SOCKET_REFUSED, base_backup_failed
 from tui.sandbox.manifests import Manifest, plugin_objects
 from tui.sandbox.tls import Certificate
 
 PROGRAMS = 3
+WAITING = 3
+"""Files in front of an archiver that fails."""
 _PLURALS = {
     "Backup": f"{CNPG}/namespaces/{{}}/backups",
     "Cluster": f"{CNPG}/namespaces/{{}}/clusters",
@@ -88,6 +91,12 @@ def _past(
         for each in lying[row.name].lying:
             key = f"{path}/{objects.CLUSTER}/{each.name}"
             yield s3.Lying(key, each.size, each.at), each.body
+
+
+def _later(name: str, segments: int) -> str:
+    """The name of the segment so many further on."""
+    size, last = wal.DEFAULT_SEGMENT_SIZE, wal.segment(name)
+    return str(wal.at(last.timeline, last.number(size) + segments, size))
 
 
 class _Kube:
@@ -170,6 +179,7 @@ class _One:
             cluster,
             pod,
             system=system,
+            timeline=self._timeline,
             archiving=archived.error,
             backup=last,
             now=self.now,
@@ -179,6 +189,12 @@ class _One:
         self.world.network.statuses[self.address] = self._instance(archived.error) | {
             "systemID": system
         }
+
+    @property
+    def _timeline(self) -> int:
+        """On which PostgreSQL archived last."""
+        segments = self.film.segments
+        return int(segments[-1].segment[:8], 16) if segments else 1
 
     def _endpoint(self, endpoint: str) -> str:
         weed = self.world.made.stack.weed
@@ -228,8 +244,10 @@ class _One:
             told |= {
                 "lastFailedWAL": following,
                 "lastFailedWALTime": objects.utc_now().isoformat(),
-                "readyWalFiles": 3,
+                "readyWalFiles": WAITING,
             }
+        if error or name:
+            told["currentWAL"] = _later(following, WAITING) if error else _later(name, 1)
         return told
 
 
