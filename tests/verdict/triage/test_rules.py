@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.verdict.test_two_witnesses import BASE, NOW, film, instance
+from tests.barman.archive import BEGIN, MINUTE, Archive
+from tests.verdict.test_two_witnesses import BASE, NOW, SYSTEM, film, instance
 from tests.verdict.triage.made_up import (
     EXIT,
     PLUGIN,
@@ -37,11 +38,12 @@ from tui.cnpg.happening import Happening
 from tui.cnpg.manifest import Key
 from tui.cnpg.plugin_service import PluginPod
 from tui.cnpg.store import CHECKSUM_VARIABLES
+from tui.verdict import health, window
 from tui.verdict.fix import ChangeSchedule, DeleteBackup, SetChecksums, SetOptions, SwitchOn
 from tui.verdict.level import Level
 from tui.verdict.triage.rung import State
 from tui.verdict.window import NoWindow
-from tui.verdict.witnesses import NO_SUCH_OBJECT, NotKnown, PluginSeen, Witnesses
+from tui.verdict.witnesses import NO_SUCH_OBJECT, Film, NotKnown, PluginSeen, Witnesses
 
 UNSAID = {**PLUGIN, "isWALArchiver": False}
 IN_TREE = {"barmanObjectStore": {"destinationPath": "s3://acme-pg/prod"}}
@@ -374,6 +376,21 @@ def test_a_backup_that_hangs_for_want_of_archiving_is_told_after_the_cause() -> 
 def test_a_newest_base_backup_whose_wal_is_missing_is_named() -> None:
     codes = {rung.code for rung in broken(witnesses(film=film(missing=(3,))))}
     assert "base-without-wal" in codes
+
+
+def test_an_old_base_backup_that_outlived_its_wal_is_a_remark() -> None:
+    archive = Archive(root="prod").wal(1, range(100, 300))
+    left, usable = archive.base(1, 20, 21), archive.base(1, 120, 121)
+    now = BEGIN + 300 * MINUTE
+    judgement = archive.judge(now)
+    seen = Film(archive.listed, judgement, window.of(judgement), now, now, "", frozenset({SYSTEM}))
+    asked = replace(instance(299), at=now, current_wal="")
+    told = health.judge(witnesses(film=seen, instance=asked, schedules=()), now)
+    assert (told.level, told.findings) == (Level.PROTECTED, ())
+    said = {rung.title: (rung.code, rung.evidence) for rung in told.ladder}
+    assert said["base backups"][0] == "base-without-wal"
+    assert said["base backups"][1].startswith(f"base backup {left}: ")
+    assert said["WAL whole"][1] == f"WAL is found from base {usable} on; 80 segments lost before it"
 
 
 def test_a_newest_base_backup_that_lost_its_data_is_named_while_an_older_one_restores() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tui import words
-from tui.barman.continuity import Reach, Usable
+from tui.barman.continuity import Continuity, Reach, Usable
 from tui.cnpg import backup
 from tui.cnpg.backup import Backup
 from tui.cnpg.manifest import BARMAN_PLUGIN
@@ -64,16 +64,21 @@ def hangs(case: Case) -> Trouble | None:
 
 @rule("F20")
 def without_wal(case: Case) -> Trouble | None:
-    """From a standby a backup completes even where its WAL is never archived."""
-    reach = _newest(case)
-    if reach is None or reach.usable is not Usable.NO or reach.stopped_by is None:
+    """From a standby a backup completes even where its WAL is never archived.
+
+    An older one may have outlived its WAL.
+    """
+    reaches = case.film.continuity.reaches if case.film else ()
+    odd = [reach for reach in reaches if reach.usable is Usable.NO and reach.stopped_by is not None]
+    if not odd:
         return None
+    newest = odd[-1] == _newest(case)
     return Trouble(
         "base-without-wal",
-        Level.DEGRADED,
+        Level.DEGRADED if newest else Level.PROTECTED,
         "base without WAL",
-        "the newest base backup cannot be restored: its WAL is missing",
-        f"base backup {reach.base}: {reach.why}",
+        f"{'the newest' if newest else 'a'} base backup cannot be restored: its WAL is missing",
+        f"base backup {odd[-1].base}: {odd[-1].why}",
         "take a base backup once WAL archiving works: b",
         _again(case),
     )
@@ -233,8 +238,20 @@ def whole(case: Case) -> str | NotKnown:
     if not case.film.continuity.usable:
         return NotKnown("there is no base backup to follow WAL from")
     film = case.film.continuity
+    if film.alarms and not _since_usable(film):
+        lost = words.counted(sum(piece.count for piece in film.alarms), "segment")
+        return f"WAL is found from base {film.usable[0].base} on; {lost} lost before it"
     but = f", but for {gone}, acknowledged" if (gone := evidence.acknowledged(case.film)) else ""
     return f"WAL is {film.word.value} from base {film.usable[0].base} on{but}"
+
+
+def _since_usable(film: Continuity) -> bool:
+    """Whether any of what is lost lies behind the beginning of the oldest usable base backup."""
+    begin = film.usable[0].begin
+    return begin is None or any(
+        piece.last.number(film.segment_size) >= begin.number(film.segment_size)
+        for piece in film.alarms
+    )
 
 
 def _again(case: Case) -> str:
