@@ -281,6 +281,12 @@ def test_wal_without_any_base_backup_restores_nothing() -> None:
     assert (found.level, found.findings[0].code) == (Level.FAILING, "nothing-restorable")
 
 
+def test_an_archive_without_a_base_backup_is_not_called_whole() -> None:
+    found = verdict(film(with_base=False))
+    (told,) = (item.text for item in found.evidence if item.source == "bucket")
+    assert told.endswith(", no usable base backup")
+
+
 def test_a_new_cluster_before_its_first_base_backup_raises_no_alarm() -> None:
     found = verdict(film(with_base=False), created="2026-11-22T13:00:00Z")
     assert (found.level, found.findings[0].code) == (Level.UNKNOWN, "first-backup-due")

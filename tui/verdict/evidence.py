@@ -226,6 +226,8 @@ def _film_said(film: Film) -> str:
         return word.value
     if film.whole is None:
         return "not all of it has been looked at"
+    if not film.continuity.usable:
+        return "no usable base backup"
     return f"{gone}, acknowledged" if (gone := acknowledged(film)) else "whole"
 
 
