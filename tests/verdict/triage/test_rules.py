@@ -490,10 +490,17 @@ def test_a_fence_is_named_with_the_line_that_lifts_it() -> None:
     assert judged(seen).level is Level.PROTECTED
 
 
-def test_a_failed_backup_whose_data_is_whole_is_called_misreported() -> None:
+@pytest.mark.parametrize("id_", [BASE, "20261122T110000", "20260230T000000"])
+def test_a_failed_backup_whose_data_is_whole_is_called_misreported(id_: str) -> None:
+    """Whatever zone the sidecar names its base backups in."""
     failed = a_backup(phase="failed", error="desc = exit status 1")
-    codes = [finding.code for finding in judged(witnesses(backups=(failed,))).findings]
-    assert codes[0] == "backup-misreported"
+    seen = film()
+    (reach,) = seen.continuity.reaches
+    named = replace(seen.continuity, reaches=(replace(reach, base=id_),))
+    found = judged(witnesses(backups=(failed,), film=replace(seen, continuity=named)))
+    assert found.findings[0].code == "backup-misreported"
+    before = replace(failed, reconciliation_started=NOW, reconciliation_terminated=NOW)
+    assert first(witnesses(backups=(before,), film=seen)) == "backup-failed"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from tui import words
 from tui.barman.continuity import Continuity, Reach, Usable
@@ -22,6 +22,9 @@ ABANDONED = timedelta(days=1)
 
 LISTED = timedelta(minutes=15)
 """A look that ended so long after a Backup has listed its base backup."""
+
+SECONDS = timedelta(seconds=2)
+"""Times of Kubernetes have whole seconds, and clocks differ."""
 
 
 @rule("F29")
@@ -99,8 +102,8 @@ def misreported(case: Case) -> Trouble | None:
         return None
     end = failed.reconciliation_terminated or failed.stopped or case.now
     for reach in case.film.continuity.usable:
-        taken = _taken(reach.base)
-        if failed.reconciliation_started - timedelta(seconds=2) <= taken <= end:
+        # Not by its id, which is in the sidecar's own zone.
+        if reach.end_time and failed.reconciliation_started <= reach.end_time <= end + SECONDS:
             return Trouble(
                 "backup-misreported",
                 Level.DEGRADED,
@@ -110,10 +113,6 @@ def misreported(case: Case) -> Trouble | None:
                 "the data can be restored; only the Backup's status is wrong",
             )
     return None
-
-
-def _taken(base: str) -> datetime:
-    return datetime.strptime(base, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
 
 
 @rule()
