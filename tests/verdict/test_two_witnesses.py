@@ -334,10 +334,17 @@ def test_base_backups_of_a_foreign_system_fail() -> None:
 
 
 def test_base_backups_of_two_systems_fail_even_where_our_own_id_is_not_known() -> None:
-    two = verdict(film(system_ids=frozenset({"1", "2"})), systemID="")
+    nameless = replace(instance(), system_id="")
+    two = verdict(film(system_ids=frozenset({"1", "2"})), nameless, systemID="")
     assert two.findings[0].code == "server-name-clash"
     assert two.findings[0].advice == "base backups there have system id 1, 2, ours is not known"
-    assert verdict(film(), systemID="").level is Level.PROTECTED
+    assert verdict(film(), nameless, systemID="").level is Level.PROTECTED
+
+
+def test_where_the_operator_tells_no_system_id_the_instance_does() -> None:
+    found = verdict(film(system_ids=frozenset({"1"})), systemID="")
+    assert found.findings[0].code == "server-name-clash"
+    assert found.findings[0].advice == f"base backups there have system id 1, ours is {SYSTEM}"
 
 
 @pytest.mark.parametrize("waiting", [0, 31])

@@ -424,8 +424,8 @@ def _clash(seen: Witnesses, now: datetime) -> Finding | None:
     """Somebody else writes under the same server name."""
     if isinstance(seen.film, NotKnown):
         return None
-    mine = seen.cluster.system_id or "not known"
-    strangers = seen.film.strangers(seen.cluster.system_id)
+    mine = seen.system_id or "not known"
+    strangers = seen.film.strangers(seen.system_id)
     if not seen.film.shared_with and not strangers:
         return None
     if seen.film.shared_with:

@@ -128,3 +128,9 @@ class Witnesses:
     """When the API server last told of Clusters, None while it does."""
     queue_moved: datetime | None = None
     """When a Backup was last seen to leave the queue, also by being deleted."""
+
+    @property
+    def system_id(self) -> str:
+        """By the operator's word, else the instance's; ``""`` where nobody says it."""
+        heard = "" if isinstance(self.instance, NotKnown) else self.instance.system_id
+        return self.cluster.system_id or heard

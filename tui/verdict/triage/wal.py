@@ -84,8 +84,8 @@ def somebody_elses(case: Case) -> Trouble | None:
     """A check that fails on another cluster's archive."""
     if not case.fails or case.film is None or case.film.server.last_archived is None:
         return None
-    mine = case.seen.cluster.system_id or "not known"
-    strangers = case.film.strangers(case.seen.cluster.system_id)
+    mine = case.seen.system_id or "not known"
+    strangers = case.film.strangers(case.seen.system_id)
     if not strangers:
         return None
     return Trouble(
