@@ -126,7 +126,7 @@ class CnpgTui(App[None]):
         """Whether the terminal's bell rings when a verdict gets worse."""
         self.chronicle = Chronicle()
         self.began = clock()
-        self.estate = Estate()
+        self.estate = Estate(context=flags.context or "")
         self.following = Following()
         self.wire: connect.Connection | None = None
         self._connecting: Worker[None] | None = None

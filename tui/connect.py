@@ -77,9 +77,13 @@ class Flags:
 class Connection:
     """An open wire: feeds that report, a port for orders, and questions asked now and then."""
 
-    def __init__(self, kube: Kube, s3_credentials: str, memory: Memory | None) -> None:
+    def __init__(
+        self, kube: Kube, s3_credentials: str, memory: Memory | None, asked_for: str = ""
+    ) -> None:
         self._kube = kube
         self.context = kube.context
+        self.asked_for = asked_for
+        """The context of ``--context``, ``""`` where it is kubectl's own."""
         self.namespace = kube.namespace
         self.port: Port = kube
         self._s3_credentials = s3_credentials
@@ -260,7 +264,7 @@ async def open_wire(flags: Flags) -> AsyncIterator[Connection]:
     gateway: Kube = await kube.Kube.open(where)
     memory = Memory() if flags.remember else None
     try:
-        yield Connection(gateway, flags.s3_credentials, memory)
+        yield Connection(gateway, flags.s3_credentials, memory, flags.context or "")
     finally:
         await gateway.close()
         if memory is not None:

@@ -86,7 +86,7 @@ class Onlooker:
     def __init__(
         self, wire: connect.Connection, *, names: Collection[str] = (), lists_only: bool = False
     ) -> None:
-        self.estate = Estate()
+        self.estate = Estate(context=wire.asked_for)
         self._wire = wire
         self._names = names
         self._lists_only = lists_only

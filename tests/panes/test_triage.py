@@ -73,6 +73,14 @@ async def test_the_remedy_is_wrapped_to_the_screen_from_the_first_frame_on(
     assert set(remedies) == {remedies[-1]}
 
 
+async def test_a_command_names_the_context_that_was_asked_for(stage: Open) -> None:
+    cluster = a_cluster("pg", archiving("False", NO_SECRET))
+    async with stage(cluster, flags={"context": "demo"}) as screen:
+        await screen.until("> pg", "kubectl --context demo -n production get secrets")
+        await screen.press("t")
+        await screen.until("run kubectl --context demo -n production get secrets")
+
+
 async def test_a_rung_that_cannot_be_told_says_why(stage: Open) -> None:
     async with stage(a_cluster("pg"), a_backup("pg-1", **completed())) as screen:
         await screen.until("> pg")

@@ -106,6 +106,8 @@ class Estate:
     _backups_of: dict[Key, dict[Key, Backup]] = field(default_factory=dict)
     queue_moved: dict[Key, datetime] = field(default_factory=dict)
     """When a Backup of the cluster was last seen to leave the queue."""
+    context: str = ""
+    """The context that was asked for by name: commands that are shown have to name it, too."""
     _schedules_of: dict[Key, dict[Key, ScheduledBackup]] = field(default_factory=dict)
 
     def apply(self, change: Change) -> Delta:
@@ -209,6 +211,7 @@ class Estate:
             queue_before=self._said_before.get(key, ()),
             unheard_since=self._unheard_since(CLUSTERS),
             queue_moved=self.queue_moved.get(key),
+            context=self.context,
         )
 
     def _happenings_of(

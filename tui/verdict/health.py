@@ -15,7 +15,7 @@ from tui import words
 from tui.barman.continuity import Usable
 from tui.barman.path import Word
 from tui.cnpg.manifest import BARMAN_PLUGIN
-from tui.verdict import archiving, branch, clocks, evidence, filling, quiet
+from tui.verdict import archiving, branch, clocks, commands, evidence, filling, quiet
 from tui.verdict.evidence import Evidence
 from tui.verdict.fix import SwitchOn
 from tui.verdict.level import Finding, Level
@@ -70,10 +70,13 @@ class Verdict:
 def judge(seen: Witnesses, now: datetime) -> Verdict:
     """The verdict on a cluster from what its witnesses say."""
     symptoms = sorted(_findings(seen, now), key=_gravity)
-    rungs = ladder.climb(seen, now, symptoms)
+    climbed = ladder.climb(seen, now, symptoms)
+    rungs = tuple(commands.rung_in_context(rung, seen.context) for rung in climbed)
     window = _window(seen)
     # Of two that are equally grave the cause stands first, and the symptom gives the headline.
-    found = sorted([*ladder.causes(rungs, symptoms), *symptoms], key=_gravity)
+    causes = ladder.causes(climbed, symptoms)
+    named = (commands.finding_in_context(each, seen.context) for each in (*causes, *symptoms))
+    found = sorted(named, key=_gravity)
     first = found[0] if found else _protected(window, now)
     told = next((one for one in symptoms if one.level is first.level), first)
     looked = isinstance(seen.film, Film) and not _unseen(seen.film)

@@ -128,6 +128,8 @@ class Witnesses:
     """When the API server last told of Clusters, None while it does."""
     queue_moved: datetime | None = None
     """When a Backup was last seen to leave the queue, also by being deleted."""
+    context: str = ""
+    """The context that commands to be pasted must name, ``""`` where it is kubectl's own."""
 
     @property
     def system_id(self) -> str:
