@@ -96,6 +96,26 @@ def test_what_does_not_go_together_is_2_and_a_sentence(
     assert complaint in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("text", []),
+        ("json", ["[]"]),
+        ("nagios", ["CNPG UNKNOWN - cannot read kubeconfig /nowhere: no such file"]),
+        ("prometheus", ["cnpg_tui_check_complete 0"]),
+    ],
+)
+def test_a_check_that_gets_nowhere_is_3_and_no_green(
+    output: str, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["check", "--kubeconfig", "/nowhere", "-o", output]) == 3
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert [line for line in lines if line in said] == said
+    assert not [line for line in lines if "protected" in line]
+    assert told.err == "cnpg-tui: cannot read kubeconfig /nowhere: no such file\n"
+
+
 def test_a_context_that_is_not_there_is_1_and_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from tui import connect, faults, words
@@ -51,19 +51,35 @@ def run(
     deadline: float = DEADLINE,
 ) -> int:
     """Look once, print, and say with the exit code how it is."""
+    judged: Judged = ()
+    now, trouble = datetime.now(UTC), tuple[str, ...]()
     try:
         gathered = asyncio.run(gather(flags, names=frozenset(clusters), deadline=deadline))
     except faults.Fault as fault:
-        complain(f"cnpg-tui: {fault}")
-        return _cannot(str(fault), output, write)
-    judged = worst_first(gathered.estate)
-    trouble = tuple(_trouble(gathered, clusters, judged))
+        trouble = (str(fault),)
+    else:
+        judged, now = worst_first(gathered.estate), gathered.now
+        trouble = tuple(_trouble(gathered, clusters, judged))
     for sentence in trouble:
         complain(f"cnpg-tui: {sentence}")
-    if not judged:
-        return _cannot("; ".join(trouble), output, write)
-    lines = _WRITERS[output](judged, gathered.now)
-    write("\n".join(lines))
+    if judged or output != "text":
+        write("\n".join(_lines(output, judged, now, trouble)))
+    return _exit_code(judged, trouble)
+
+
+def _lines(output: str, judged: Judged, now: datetime, trouble: Sequence[str]) -> Iterable[str]:
+    match output:
+        case "json":
+            return as_json(judged, now)
+        case "nagios":
+            return as_nagios(judged, now, trouble)
+        case "prometheus":
+            return as_prometheus(judged, now, trouble)
+        case _:
+            return as_text(judged, now)
+
+
+def _exit_code(judged: Judged, trouble: Sequence[str]) -> int:
     codes = [EXITS[verdict.level] for _, verdict in judged]
     return worst([*codes, UNKNOWN] if trouble else codes)
 
@@ -76,14 +92,6 @@ def worst(codes: Iterable[int]) -> int:
 def worst_first(estate: Estate) -> Judged:
     """Every verdict, the gravest on top."""
     return sorted(estate.verdicts.items(), key=lambda item: (item[1].level, item[0]))
-
-
-def _cannot(why: str, output: str, write: Write) -> int:
-    if output == "json":
-        write("[]")
-    elif output == "nagios":
-        write(f"CNPG UNKNOWN - {words.one_line(why)}")
-    return UNKNOWN
 
 
 def _trouble(gathered: Gathered, clusters: Sequence[str], judged: Judged) -> Iterator[str]:
@@ -165,9 +173,13 @@ def as_text(judged: Judged, now: datetime) -> Iterator[str]:
                 yield f"        now  {finding.advice}"
 
 
-def as_nagios(judged: Judged, now: datetime) -> Iterator[str]:
+def as_nagios(judged: Judged, now: datetime, trouble: Sequence[str]) -> Iterator[str]:
     """A line with the state and performance data, then one a cluster that is not protected."""
-    code = worst(EXITS[verdict.level] for _, verdict in judged)
+    not_known = words.one_line("; ".join(trouble)).replace("|", "/")
+    if not judged:
+        yield f"CNPG {_NAGIOS[UNKNOWN]} - {not_known}"
+        return
+    code = _exit_code(judged, trouble)
     tally = Counter(verdict.level for _, verdict in judged)
     counts = ", ".join(f"{tally[level]} {level.name.lower()}" for level in Level if tally[level])
     first_key, first = judged[0]
@@ -176,17 +188,19 @@ def as_nagios(judged: Judged, now: datetime) -> Iterator[str]:
     figures += [
         f"'{key}'={lost}s" for key, verdict in judged if (lost := _lost(verdict, now)) is not None
     ]
-    yield (
-        f"CNPG {_NAGIOS[code]} - {counts}{worst_one}".replace("|", "/") + " | " + " ".join(figures)
-    )
+    said = f"CNPG {_NAGIOS[code]} - {counts}{worst_one}".replace("|", "/")
+    yield f"{said}{f'; {not_known}' if trouble else ''} | {' '.join(figures)}"
     for key, verdict in judged:
         if verdict.level is not Level.PROTECTED:
             advice = f" ({verdict.advice})" if verdict.advice else ""
             yield words.one_line(f"{key}: {verdict.headline}{advice}").replace("|", "/")
 
 
-def as_prometheus(judged: Judged, now: datetime) -> Iterator[str]:
-    """The text exposition format, for node_exporter's textfile collector."""
+def as_prometheus(judged: Judged, now: datetime, trouble: Sequence[str]) -> Iterator[str]:
+    """The text exposition format, for node_exporter's textfile collector.
+
+    A cluster that nobody could ask about has no level; that something is missing is a sample, too.
+    """
     samples: list[tuple[str, str, list[tuple[str, float]]]] = [
         ("cnpg_tui_level", "1 for the level a cluster is judged to be at.", _levels(judged)),
         (
@@ -217,6 +231,11 @@ def as_prometheus(judged: Judged, now: datetime) -> Iterator[str]:
             ],
         ),
         ("cnpg_tui_finding", "1 for each finding.", _finding_samples(judged)),
+        (
+            "cnpg_tui_check_complete",
+            "0 where something that was asked for is not known.",
+            [("", float(not trouble))],
+        ),
         ("cnpg_tui_check_timestamp_seconds", "When this was judged.", [("", now.timestamp())]),
     ]
     for name, meaning, found in samples:
@@ -249,11 +268,3 @@ def _labels(key: Key, **more: str) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-_WRITERS: Final[Mapping[str, Callable[[Judged, datetime], Iterable[str]]]] = {
-    "text": as_text,
-    "json": as_json,
-    "nagios": as_nagios,
-    "prometheus": as_prometheus,
-}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.staged import Sandbox, playing, private
+from tests.sandbox.staged import Sandbox, playing, private, waited
 
 DEADLINE = 120
 
@@ -71,6 +71,9 @@ def test_the_first_finding_is_what_was_staged_and_the_others_are_protected(
     scenario: str, expected: dict[str, tuple[str, str]], code: int, tmp_path: Path
 ) -> None:
     with playing(scenario) as sandbox:
+        if scenario == "archiving-fails":  # the cause is known once the sidecar has tried
+            log = ("logs", "pg-orders-1", "-c", "plugin-barman-cloud", "-n", "production")
+            waited(lambda: "AccessDenied" in sandbox.kubectl(*log))
         done = check(sandbox, tmp_path, "-A", "-o", "json")
     found = verdicts(done)
     for name, (level, first) in expected.items():
@@ -112,6 +115,15 @@ def test_one_healthy_cluster_is_protected_and_a_wrong_name_is_unknown(
     assert "there is no Cluster gone here" in wrong.stderr
     assert every.returncode == 0, every.stdout
     assert 'cnpg_tui_level{namespace="production",cluster="pg",level="protected"} 1' in every.stdout
+    assert "cnpg_tui_check_complete 1" in every.stdout.splitlines()
+
+
+def test_what_is_not_all_known_is_ok_in_no_format(healthy: Sandbox, tmp_path: Path) -> None:
+    nagios = check(healthy, tmp_path, "pg", "gone", "-n", "production", "-o", "nagios")
+    metrics = check(healthy, tmp_path, "pg", "gone", "-n", "production", "-o", "prometheus")
+    assert nagios.returncode == metrics.returncode == 3
+    assert nagios.stdout.startswith("CNPG UNKNOWN - 1 protected; there is no Cluster gone here")
+    assert "cnpg_tui_check_complete 0" in metrics.stdout.splitlines()
 
 
 def test_a_lifecycle_rule_that_deletes_sooner_than_retention_is_no_green(
