@@ -74,11 +74,13 @@ def verdict(spec: dict[str, Any], *conditions: dict[str, str], **more: Any) -> V
     return health.judge(witnesses(spec, *conditions, **more), NOW)
 
 
-def completed(stopped: str = "2026-11-22T02:14:09Z", phase: str = "completed") -> backup.Backup:
+def completed(
+    stopped: str = "2026-11-22T02:14:09Z", phase: str = "completed", method: str = "plugin"
+) -> backup.Backup:
     return backup.read(
         {
             "metadata": {"name": "b", "namespace": "prod"},
-            "spec": {"cluster": {"name": "pg"}},
+            "spec": {"cluster": {"name": "pg"}, "method": method},
             "status": {"phase": phase, "stoppedAt": stopped},
         }
     )
@@ -128,7 +130,13 @@ def test_a_film_without_a_photo_degrades() -> None:
 
 
 def test_snapshots_without_wal_degrade() -> None:
-    assert verdict(SNAPSHOTS, backups=(completed(),)).word == "no WAL archive"
+    taken = completed(method="volumeSnapshot")
+    assert verdict(SNAPSHOTS, backups=(taken,)).word == "no WAL archive"
+
+
+def test_snapshots_that_are_only_configured_protect_nothing() -> None:
+    """A base backup in a bucket, of a plugin that is gone, is no snapshot."""
+    assert verdict(SNAPSHOTS, backups=(completed(),)).level is Level.UNPROTECTED
 
 
 def test_archiving_switched_off_by_annotation_fails() -> None:

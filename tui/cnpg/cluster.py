@@ -176,8 +176,11 @@ class Cluster:
 
     @property
     def is_switching_over(self) -> bool:
-        """A switchover or failover is under way: current and target primary differ."""
-        return bool(self.target_primary) and self.primary != self.target_primary
+        """A switchover or failover is under way: current and target primary differ.
+
+        Until the first primary is up there is only a target, for hours where it is recovered.
+        """
+        return bool(self.primary and self.target_primary) and self.primary != self.target_primary
 
 
 def read(source: Manifest) -> Cluster:

@@ -90,6 +90,20 @@ def last_good_backup(seen: Witnesses) -> datetime | None:
     return max(ends, default=None)
 
 
+def last_snapshot(seen: Witnesses) -> datetime | None:
+    """When the newest completed Backup by volume snapshot of this very cluster ended."""
+    if isinstance(seen.backups, NotKnown):
+        return None
+    since = seen.cluster.created
+    ends = (
+        one.stopped or one.reconciliation_terminated or one.created
+        for one in seen.backups
+        if one.method == backup.Method.VOLUME_SNAPSHOT and one.phase == backup.COMPLETED
+        if since is None or (one.created is not None and one.created >= since)
+    )
+    return max((end for end in ends if end), default=None)
+
+
 def around(seen: Witnesses, condition: Condition, now: datetime) -> Iterator[str]:
     """The words of a condition that does not hold, the log's about it, and who could not be heard."""
     if condition.message and not condition.holds:

@@ -133,7 +133,7 @@ def _window(seen: Witnesses) -> Window | None:
 
 
 def _without_archiver(seen: Witnesses) -> Finding:
-    if seen.cluster.volume_snapshots and evidence.last_good_backup(seen):
+    if seen.cluster.volume_snapshots and evidence.last_snapshot(seen):
         return Finding(
             "no-wal-archive",
             Level.DEGRADED,
@@ -322,6 +322,16 @@ def _without_window(seen: Witnesses, film: Film, none: NoWindow, now: datetime) 
             "no base backup yet",
             "a new cluster: nothing can be restored before its first base backup",
             "wait for the one that is being taken" if film.server.bases else "take one now: b",
+        )
+    if (taken := evidence.last_snapshot(seen)) is not None:
+        newest = words.moment(taken, now)
+        return Finding(
+            "snapshots-alone",
+            Level.UNKNOWN,
+            "snapshots",
+            f"only volume snapshots, newest {newest}; they are not looked at",
+            "a base backup with method plugin beside them can be judged: b",
+            f"bucket: {none.why}",
         )
     return Finding(
         "nothing-restorable",

@@ -292,6 +292,12 @@ def test_what_is_spoilt_is_the_first_finding(code: str, seen: Witnesses, level: 
     assert code in {rung.code for rung in broken(seen)}
 
 
+def test_a_first_primary_that_is_recovered_for_hours_is_no_switchover() -> None:
+    new = a_cluster(currentPrimary="", targetPrimary="pg-1", targetPrimaryTimestamp=ago(hours=3))
+    codes = [one.code for one in judged(witnesses(cluster=replace(new, conditions=()))).findings]
+    assert codes == ["nothing-archived"]
+
+
 def test_a_schedule_that_missed_its_slot_is_overdue() -> None:
     late = replace(a_schedule("0 0 */6 * * *"), next_schedule=NOW - timedelta(hours=6))
     assert first(witnesses(schedules=(late,))) == "schedule-overdue"
@@ -376,6 +382,27 @@ def test_a_backup_that_hangs_for_want_of_archiving_is_told_after_the_cause() -> 
 def test_a_newest_base_backup_whose_wal_is_missing_is_named() -> None:
     codes = {rung.code for rung in broken(witnesses(film=film(missing=(3,))))}
     assert "base-without-wal" in codes
+
+
+@pytest.mark.parametrize(
+    ("method", "created", "code"),
+    [
+        ("volumeSnapshot", None, "snapshots-alone"),
+        ("volumeSnapshot", NOW - timedelta(hours=1), "first-backup-due"),
+        ("plugin", None, "nothing-restorable"),
+    ],
+    ids=["snapshots", "of the cluster before", "none"],
+)
+def test_base_backups_that_are_volume_snapshots_are_not_called_missing(
+    method: str, created: datetime | None, code: str
+) -> None:
+    taken = replace(a_backup(), method=method)
+    cluster = a_cluster() if created is None else replace(a_cluster(), created=created)
+    found = judged(witnesses(cluster=cluster, backups=(taken,), film=film(with_base=False)))
+    assert found.findings[0].code == code
+    if code == "snapshots-alone":
+        assert found.level is Level.UNKNOWN
+        assert found.headline == "only volume snapshots, newest 02:10:00Z; they are not looked at"
 
 
 def test_an_old_base_backup_that_outlived_its_wal_is_a_remark() -> None:

@@ -196,6 +196,7 @@ STEPS: tuple[Step, ...] = (
         (),
         {
             "nothing-restorable": ("F37",),
+            "snapshots-alone": (),
             "stale": (),
             "server-silent": (),
             "looking": (),
