@@ -106,6 +106,19 @@ async def test_credentials_that_are_not_accepted_are_told_and_asked_again_by_han
         await screen.until(lambda s: "live" in s.lines[0])
 
 
+async def test_a_bucket_pane_without_a_list_of_clusters_does_not_say_there_is_no_store(
+    stage: Open, server: ApiServer
+) -> None:
+    server.fail_next(10_000, 503, retry_after=600)
+    async with stage(a_cluster("pg")) as screen:
+        await screen.press("4")
+        await screen.until("Not known: clusters.postgresql.cnpg.io not reached yet")
+        assert "No cluster here" not in screen.text
+        screen.server.fail_next(0, 503)
+        await screen.press("R")
+        await screen.until("s3://acme-pg/prod")
+
+
 @pytest.mark.parametrize(
     ("group", "sentence"),
     [

@@ -10,8 +10,10 @@ from textual.binding import Binding, BindingType
 
 from tui import themes, words
 from tui.barman.info import Info, Unreadable
+from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES
 from tui.live.changes import CannotLook, Looking
 from tui.live.estate import Delta, Estate
+from tui.live.telling import told
 from tui.panes import bucket_words, growth_words, shelf
 from tui.panes.intents import (
     AcknowledgeWanted,
@@ -116,6 +118,7 @@ class BucketPane(Pane):
             self.redraw()
 
     def tick(self) -> None:
+        self.table.empty = self._why_empty()
         self.table.tick()
         self._title()
 
@@ -127,12 +130,22 @@ class BucketPane(Pane):
         before = self.lines
         found = shelf.lines(self.estate, opened, now, self.order, backwards=self.backwards)
         self.lines = {line.key: line for line in self._narrowed(list(found))}
-        nothing = f"Nothing matches /{self.narrowed_to}. esc shows all."
-        self.table.empty = nothing if self.narrowed_to else self.EMPTY
+        self.table.empty = self._why_empty()
         self.table.set_keys(self.lines)
         self.table.refresh_keys([key for key in self.lines if before.get(key) != self.lines[key]])
         self._title()
         self._detail()
+
+    def _why_empty(self) -> str:
+        """Stores are known by Clusters and their ObjectStores: unheard, they are not none."""
+        if self.narrowed_to:
+            return f"Nothing matches /{self.narrowed_to}. esc shows all."
+        for kind in (CLUSTERS, OBJECT_STORES):
+            if not self.estate.heard(kind):
+                state = told(self.estate.feeds[kind], self.clock())
+                why = f": {state.sentence}" if state.sentence else ""
+                return f"Not known: {kind} {state.word}{why}"
+        return self.EMPTY
 
     def _narrowed(self, found: list[Line]) -> list[Line]:
         """The lines that pass the filter, and those above them that say where they stand."""
