@@ -221,3 +221,22 @@ def test_base_backups_not_listed_yet_leave_the_question_open(listed: bool) -> No
         if listed
         else NoWindow("the base backups have not been listed yet", unseen=True)
     )
+
+
+def test_wal_behind_a_standalone_backup_is_replayed_as_far_as_it_is_there() -> None:
+    archive = Archive().wal(1, range(6, 100))
+    alone = frozenset({archive.base(1, 6, 7)})
+    whole = window.of(archive.judge(standalone=alone))
+    assert isinstance(whole, Window)
+    assert (whole.until, whole.cut_by) == (BEGIN + 99 * MINUTE, None)
+
+
+def test_behind_a_newest_backup_that_stands_alone_missing_wal_ends_the_window() -> None:
+    """It is gone by design, and all the same nothing newer can be restored."""
+    archive = Archive().wal(1, [6, 7, *range(60, 100)])
+    alone = frozenset({archive.base(1, 6, 7)})
+    whole = window.of(archive.judge(standalone=alone))
+    assert isinstance(whole, Window)
+    assert whole.until == BEGIN + 7 * MINUTE
+    assert whole.cut_by is not None
+    assert (whole.cut_by.word, whole.cut_by.count) == (Word.LOST, 52)

@@ -9,7 +9,7 @@ newest does not descend from a backup, the restore must name the timeline it wan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -62,6 +62,8 @@ class Reach:
     """Tars of a backup that is DONE which a restore would ask for and not find."""
     unreadable: bool = False
     """Whether its backup.info is there and says nothing that can be read."""
+    standalone: bool = False
+    """Whether the WAL behind it may be gone by design."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,8 @@ def judge(
         if isinstance(routed, Reach):
             reaches.append(routed)
         elif id_ in standalone:
-            film = routed.film
-            reaches.append(
-                _reach(archive, routed, archive.pieces(routed.spans, film.first, film.last))
-            )
+            path = archive.pieces(routed.spans, routed.film.first)
+            reaches.append(replace(_reach(archive, routed, path), standalone=True))
         else:
             routes.append(routed)
     paths = _paths(archive, routes)

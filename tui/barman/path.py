@@ -115,14 +115,12 @@ class Archive:
             timeline += 1
         return timeline
 
-    def pieces(
-        self, spans: Sequence[Span], first: int, last: int | None = None
-    ) -> tuple[Piece, ...]:
-        """The path along ``spans`` between two segment numbers, by default to the newest segment.
+    def pieces(self, spans: Sequence[Span], first: int) -> tuple[Piece, ...]:
+        """The path along ``spans`` from a segment number to the newest segment.
 
         A target timeline that has no segment yet is not waited for.
         """
-        marks = list(self._marks(spans, first, last))
+        marks = list(self._marks(spans, first))
         after = self._switched(spans[-1].timeline) if _ends_early(marks, spans) else None
         pieces: list[Piece] = []
         for mark in reversed(marks):
@@ -132,9 +130,9 @@ class Archive:
             pieces.append(piece)
         return tuple(_dated(reversed(pieces)))
 
-    def _marks(self, spans: Sequence[Span], first: int, last: int | None) -> Iterator[_Mark]:
+    def _marks(self, spans: Sequence[Span], first: int) -> Iterator[_Mark]:
         for timeline, low, high in self._stretches(spans):
-            low, high = max(low, first), high if last is None else min(high, last)
+            low = max(low, first)
             if low > high:
                 continue
             there = timelines.clipped(self.present.get(timeline, ()), low, high)

@@ -99,7 +99,8 @@ def _window(film: Continuity, leads: Sequence[_Lead]) -> Window:
     for lead in leads[1:]:
         # Joined by their WAL, not by their times: LastModified is rounded, and clocks differ.
         if _place(lead.begin) > _place(last.through):
-            holes.append(Hole(last.until, max(lead.since, last.until), last.reach.stopped_by))
+            missing = None if last.reach.standalone else last.reach.stopped_by
+            holes.append(Hole(last.until, max(lead.since, last.until), missing))
             last = lead
         else:
             last = max(last, lead, key=_end)
