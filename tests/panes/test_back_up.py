@@ -193,6 +193,17 @@ async def test_the_method_goes_round_and_a_refusal_of_the_dry_run_stops_yes(stag
         await screen.until("method plugin", ACCEPTED)
 
 
+async def test_a_dry_run_without_an_answer_is_not_called_refused(stage: Open) -> None:
+    async with stage(a_cluster("pg")) as screen:
+        await screen.until("> pg")
+        screen.server.fail_next(10_000, 503)
+        await screen.press("b")
+        await screen.until("dry run: no answer.")
+        await screen.press("enter")
+        await screen.until("Create Backup")
+        assert "refused" not in screen.text
+
+
 async def test_warnings_of_the_server_stand_beside_our_own(
     stage: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

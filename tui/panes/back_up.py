@@ -63,7 +63,7 @@ class BackUpScreen(ConfirmScreen):
 
     async def _rehearsed(self, order: BackUpNow) -> None:
         answer = await self._rehearse(order)
-        self.rehearsal(answer.warnings, answer.refusal)
+        self.rehearsal(answer.warnings, answer.refusal, unheard=answer.unheard)
 
 
 def _proposal(order: BackUpNow) -> Proposal:

@@ -44,7 +44,7 @@ class OrderScreen(ConfirmScreen, inherit_bindings=False):
     async def _rehearsed(self) -> None:
         answer = await self._rehearse(self.order)
         self.overtaken = answer.overtaken
-        self.rehearsal(answer.warnings, answer.refusal)
+        self.rehearsal(answer.warnings, answer.refusal, unheard=answer.unheard)
         if self.overtaken:
             self.action_no()
 

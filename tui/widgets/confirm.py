@@ -67,6 +67,8 @@ class ConfirmScreen(ModalScreen[bool]):
         self.proposal = proposal
         self.rehearsed = False
         self.refusal = ""
+        """Why yes does not count, ``""`` if it does."""
+        self.unheard = False
         self.server_warnings: tuple[str, ...] = ()
         self._answered = False
         self._sentence = Static(markup=False)
@@ -96,9 +98,9 @@ class ConfirmScreen(ModalScreen[bool]):
         self.refusal, self.server_warnings = "", ()
         self.redraw()
 
-    def rehearsal(self, warnings: Iterable[str], refusal: str) -> None:
-        """The server-side dry run answered."""
-        self.rehearsed, self.refusal = True, refusal
+    def rehearsal(self, warnings: Iterable[str], refusal: str, *, unheard: bool = False) -> None:
+        """The server-side dry run answered; ``unheard``: it did not, and ``refusal`` says why."""
+        self.rehearsed, self.refusal, self.unheard = True, refusal, unheard
         self.server_warnings = tuple(warnings)
         self.redraw()
 
@@ -119,7 +121,8 @@ class ConfirmScreen(ModalScreen[bool]):
         if not self.rehearsed:
             return Content.styled("dry run: asking the server ...", "$foreground-muted")
         if self.refusal:
-            return Content.styled(f"dry run: refused. {self.refusal}", "$text-error")
+            how = "no answer" if self.unheard else "refused"
+            return Content.styled(f"dry run: {how}. {self.refusal}", "$text-error")
         return Content.styled("dry run: the server accepts it", "$text-success")
 
     @property

@@ -101,12 +101,18 @@ class Refusal:
 class Rehearsal:
     """What the server-side dry run said: ``refusal`` is its sentence, ``""`` if it would accept.
 
-    ``overtaken`` where it refuses because somebody else changed the object.
+    ``overtaken`` where it refuses because somebody else changed the object; ``unheard`` where it did
+    not judge the order at all, and the sentence says why.
     """
 
     warnings: tuple[str, ...] = ()
     refusal: str = ""
     overtaken: bool = False
+    unheard: bool = False
+
+
+NO_ANSWER = (faults.Unreachable, faults.BadAnswer, faults.ServerError)
+"""After these nobody knows what the server made of a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +157,8 @@ async def rehearse(order: Order, port: Port) -> Rehearsal:
     try:
         answer = await _send(order.act, port, dry_run=True)
     except faults.Fault as fault:
-        return Rehearsal(refusal=str(fault), overtaken=isinstance(fault, faults.Conflict))
+        overtaken, unheard = isinstance(fault, faults.Conflict), isinstance(fault, NO_ANSWER)
+        return Rehearsal(refusal=str(fault), overtaken=overtaken, unheard=unheard)
     return Rehearsal(warnings=answer.warnings)
 
 
@@ -159,7 +166,7 @@ async def carry_out(order: Order, port: Port, patience: Patience | None = None) 
     """Do it, once. A lost answer is resolved by looking at the object."""
     try:
         answer = await _send(order.act, port, dry_run=False)
-    except (faults.Unreachable, faults.BadAnswer, faults.ServerError) as fault:
+    except NO_ANSWER as fault:
         return await _look(order.act, port, fault, patience or Patience())
     except faults.Conflict as fault:
         return NotDone(order.key, str(fault), overtaken=True)
