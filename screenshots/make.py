@@ -26,7 +26,8 @@ PATIENCE = 90.0
 class Shot:
     """One picture: a scenario, what must be on screen first, and the keys that lead to the picture.
 
-    A key ``?text`` waits until the text is on the screen. A scenario of several lines is YAML.
+    A key ``?text`` waits until the text is on the screen, ``?one|other`` until either is. A scenario of
+    several lines is YAML.
     """
 
     scenario: str
@@ -56,9 +57,12 @@ clusters: [{name: pg, failing: {since: 2h}}]
 """
 
 
+TORN = "?film torn|hole in WAL"
+"""Five hours ago WAL was lost: behind the base backup of 02:00, or before it."""
+
 SHOTS = {
     "clusters": Shot("archiving-fails", ("1", "?failing", "?protected")),
-    "torn-film": Shot("torn-film", ("1", "?hole in WAL")),
+    "torn-film": Shot("torn-film", ("1", TORN)),
     "backups": Shot(
         "stuck-queue",
         ("1", "?protected", "2", "?pending", "slash", *"pg-orders", "enter", "g", "?waits: "),
@@ -84,7 +88,7 @@ SHOTS = {
     ),
     "unprotected": Shot("unprotected", ("1", "?unprotected")),
     "triage-access-denied": _triage("archiving-fails", "AccessDenied", "1", "?failing", "R"),
-    "triage-torn-film": _triage("torn-film", "can be restored", "1", "?hole in WAL"),
+    "triage-torn-film": _triage("torn-film", "can be restored|restorable only", "1", TORN),
     "triage-stuck-queue": _triage("stuck-queue", "holds up", "1", "?queue stuck"),
     "triage-checksums": _triage(CHECKSUMS, "checksums", "1", "?failing", "R"),
     "triage-no-secret": _triage(KEYLESS, "does not exist", "1", "?failing", "R"),
@@ -122,7 +126,7 @@ async def _draw(name: str, shot: Shot, kubeconfig: str, width: int, height: int)
 
 async def _until(app: CnpgTui, text: str, name: str) -> None:
     end = monotonic() + PATIENCE
-    while text not in _shown(app):
+    while not any(each in _shown(app) for each in text.split("|")):
         if monotonic() > end:
             raise SystemExit(f"{name}: {text!r} never came to be\n{_shown(app)}")
         await asyncio.sleep(0.1)
