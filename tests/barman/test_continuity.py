@@ -328,8 +328,20 @@ def test_a_history_that_cannot_be_followed_strands_its_timeline() -> None:
     id_ = archive.base(1, 6)
     film = archive.judge()
     why = "00000002.history cannot be followed: line 1 is not a timeline and a switch point"
-    assert film.stranded == (Stranded(2, why, (id_,)),)
+    assert film.stranded == (Stranded(2, why, (id_,), corrupt=True),)
     assert (film.reaches[0].target, film.reaches[0].latest) == (1, False)
+
+
+def test_a_base_backup_on_a_timeline_whose_history_cannot_be_followed_is_not_usable() -> None:
+    """PostgreSQL does without a history that is not there, and stops at one that is no history."""
+    archive = Archive().wal(2, range(18, 30))
+    archive.base(2, 19, 20)
+    assert archive.judge().reaches[0].usable is Usable.YES
+    archive.history(2, (1, at(18)))
+    archive.histories[2] = Unreadable(2, "line 1 is not a timeline and a switch point")
+    (reach,) = archive.judge().reaches
+    assert reach.usable is Usable.NO
+    assert reach.why.startswith("00000002.history cannot be followed: line 1 is not")
 
 
 def test_another_branch_is_not_stranded() -> None:

@@ -12,6 +12,7 @@ from tests.barman.archive import BEGIN, MINUTE, Archive
 from tests.verdict.test_two_witnesses import SYSTEM, instance
 from tests.verdict.triage import made_up
 from tui.barman import wal
+from tui.barman.history import Unreadable
 from tui.cnpg.instance import InstanceStatus, Passed
 from tui.verdict import health, window
 from tui.verdict.health import Verdict
@@ -125,3 +126,15 @@ def test_a_history_that_never_comes_is_told_although_nothing_of_its_timeline_lan
     archive.base(1, 10, 11)
     later = NOW + timedelta(hours=1)
     assert "other-timeline" in codes(judged(archive, writes(2), now=later))
+
+
+def test_a_history_that_cannot_be_followed_is_not_mended_by_a_base_backup() -> None:
+    archive = Archive(root="prod").wal(1, range(1, 100)).wal(2, range(100, 300))
+    archive.base(1, 10, 11)
+    archive.history(2, (1, 100 * SIZE + 40))
+    archive.histories[2] = Unreadable(2, "line 1 is not a timeline and a switch point")
+    found = judged(archive, writes(2))
+    assert (found.level, codes(found)) == (Level.FAILING, ["cut-off"])
+    assert found.advice.startswith("copy 00000002.history anew from the primary's pg_wal")
+    archive.base(2, 200, 201)
+    assert codes(judged(archive, writes(2))) == ["cut-off"]

@@ -480,6 +480,7 @@ def test_wal_of_a_busy_database_that_lands_nowhere_is_found_by_what_was_said_bef
     assert (found.level, codes(found)) == (Level.FAILING, ["does-not-land"])
     assert f"{name(90)} archived 13:56:55Z is not under pg/wals" in found.advice
     assert codes(verdict(lost, busy(99, 0), queue_before=(busy(60, 3), busy(95, 1)))) == []
+    assert codes(verdict(lost, busy(99, 0))) == ["quiet"], "asked for the first time"
 
 
 @pytest.mark.parametrize(

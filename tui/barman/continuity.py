@@ -73,6 +73,8 @@ class Stranded:
     timeline: int
     why: str
     bases: tuple[str, ...]
+    corrupt: bool = False
+    """Whether its history is there, and PostgreSQL stops at it: a base backup on it does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +249,12 @@ def _route(archive: Archive, film: _Film) -> _Route | Reach:
             return Reach(film.base, Usable.UNSEEN, why, film.timeline, end_time=film.end_time)
         if isinstance(known, History) and _holds(known.spans, film):
             return _Route(film, target, known.spans, latest=target == newest)
-    # On its own timeline a backup needs no history: PostgreSQL does without where there is none.
+    # On its own timeline a backup needs no history: PostgreSQL does without where there is none. But
+    # it reads the one that is there, and stops at what it cannot follow.
     own = archive.histories.get(film.timeline)
+    if isinstance(own, history.Unreadable):
+        why = _not_followed(own)
+        return Reach(film.base, Usable.NO, why, film.timeline, end_time=film.end_time)
     spans = own.spans if isinstance(own, History) else (Span(film.timeline, 0, None),)
     if film.end.timeline == film.timeline and not _holds(spans, film):
         why = f"it began before its timeline {film.timeline} did"
@@ -354,21 +360,26 @@ def _partial(archive: Archive, spans: Sequence[Span], last: Segment) -> datetime
 
 
 def _stranded(archive: Archive, routes: Iterable[_Route]) -> tuple[Stranded, ...]:
-    found: dict[tuple[int, str], list[str]] = {}
+    found: dict[tuple[int, str, bool], list[str]] = {}
     for route in routes:
         newest = archive.newest(route.film.timeline)
         on_route = {span.timeline for span in route.spans}
         for timeline in archive.present:
             if timeline <= route.film.timeline or timeline in on_route:
                 continue
-            known = archive.histories.get(timeline)
+            known, corrupt = archive.histories.get(timeline), False
             if timeline > newest:
                 why = f"{wal.HistoryFile(newest + 1)} is missing"
             elif isinstance(known, history.Unreadable):
-                why = f"{wal.HistoryFile(timeline)} cannot be followed: {known.why}"
+                why, corrupt = _not_followed(known), True
             else:
                 continue  # another branch: it can be asked for by name
-            found.setdefault((timeline, why), []).append(route.film.base)
+            found.setdefault((timeline, why, corrupt), []).append(route.film.base)
     return tuple(
-        Stranded(timeline, why, tuple(bases)) for (timeline, why), bases in sorted(found.items())
+        Stranded(timeline, why, tuple(bases), corrupt)
+        for (timeline, why, corrupt), bases in sorted(found.items())
     )
+
+
+def _not_followed(known: history.Unreadable) -> str:
+    return f"{wal.HistoryFile(known.timeline)} cannot be followed: {known.why}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tui import words
+from tui.barman import wal
 from tui.barman.continuity import Usable
 from tui.barman.path import Word
 from tui.cnpg.manifest import BARMAN_PLUGIN
@@ -380,7 +381,10 @@ def _cut_off(seen: Witnesses, now: datetime) -> Finding | None:
         Level.FAILING,
         "WAL out of reach",
         words.shorten(f"WAL of timeline {timeline} cannot be restored: {why}", 70),
-        f"take a base backup now (b): it starts on timeline {timeline}",
+        f"copy {wal.HistoryFile(timeline)} anew from the primary's pg_wal, under wals/: PostgreSQL "
+        "stops at this one, whichever base backup it begins with"
+        if cut_off[-1].corrupt
+        else f"take a base backup now (b): it starts on timeline {timeline}",
     )
 
 

@@ -26,12 +26,14 @@ JUST_NOW = 2
 
 def finding(seen: Witnesses, now: datetime) -> Finding | None:
     """Nothing landed for a while: an idle database, or archiving that hangs without failing."""
-    newest = _newest(seen)
-    if newest is None or now - newest.at < QUIET_AFTER:
+    newest, instance = _newest(seen), seen.instance
+    if newest is None or now - newest.at < SETTLED or archiving.said_to_fail(seen):
         return None
-    if archiving.said_to_fail(seen):
+    if not isinstance(instance, NotKnown) and (told := _since_our_look(seen, instance)):
+        return _unsettled(seen, told, newest)
+    if now - newest.at < QUIET_AFTER:
         return None
-    instance, age = seen.instance, words.age(now - newest.at)
+    age = words.age(now - newest.at)
     if isinstance(instance, NotKnown):
         why = f"instance: {instance.why}" if instance.why else ""
         return _idle_or_stuck(
@@ -43,8 +45,6 @@ def finding(seen: Witnesses, now: datetime) -> Finding | None:
             f"no WAL landed for {age}: idle or stuck, the instance is not heard",
             f"instance: last heard at {heard}",
         )
-    if told := _since_our_look(seen, instance):
-        return _unsettled(seen, told, newest)
     if instance.waiting:
         return _waits(seen, instance, newest, age, now)
     if not instance.is_primary:
