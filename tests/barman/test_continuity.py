@@ -314,6 +314,13 @@ def test_a_missing_history_strands_the_timelines_behind_it() -> None:
     assert [(reach.base, reach.target) for reach in film.reaches] == [(old, 1), (new, 3)]
 
 
+def test_a_missing_history_strands_a_standalone_backup_too() -> None:
+    archive = Archive().wal(1, range(1, 18)).wal(2, range(18, 30))
+    base = archive.base(1, 6)
+    film = archive.judge(standalone=frozenset({base}))
+    assert film.cut_off == (Stranded(2, "00000002.history is missing", (base,)),)
+
+
 def test_an_archive_begun_on_a_later_timeline_misses_no_history() -> None:
     archive = Archive().wal(7, range(100, 200))
     archive.base(7, 101)

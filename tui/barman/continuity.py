@@ -146,6 +146,7 @@ def judge(
     )
     reaches: list[Reach] = []
     routes: list[_Route] = []
+    alone: list[_Route] = []
     for id_ in sorted(server.bases):
         routed = _routed(archive, server.bases[id_], infos.get(id_))
         if isinstance(routed, Reach):
@@ -153,6 +154,7 @@ def judge(
         elif id_ in standalone:
             path = archive.pieces(routed.spans, routed.film.first)
             reaches.append(replace(_reach(archive, routed, path), standalone=True))
+            alone.append(routed)
         else:
             routes.append(routed)
     paths = _paths(archive, routes)
@@ -164,7 +166,7 @@ def judge(
         pieces=() if target is None else paths[target],
         reaches=tuple(sorted(reaches, key=_base_of)),
         bases_listed=server.bases_listed,
-        stranded=_stranded(archive, routes),
+        stranded=_stranded(archive, [*routes, *alone]),
     )
 
 
