@@ -16,6 +16,7 @@ from tui.cnpg.instance import InstanceStatus, Passed
 from tui.cnpg.manifest import BARMAN_PLUGIN, Key
 from tui.verdict import health, window
 from tui.verdict.health import Level, Verdict
+from tui.verdict.triage.rung import State
 from tui.verdict.window import NoWindow
 from tui.verdict.witnesses import Film, NotKnown, Witnesses
 
@@ -430,6 +431,10 @@ def test_a_designated_primary_tells_no_queue_so_that_quiet_may_be_stuck() -> Non
     found = verdict(*quiet(is_primary=False, current_wal=""))
     assert (found.level, codes(found)) == (Level.UNKNOWN, ["quiet"])
     assert found.headline == "no WAL landed for 3h: idle or stuck, a standby tells no queue"
+    told = [item.text for item in found.evidence if item.source == "instance"]
+    assert told == [f"last archived {name(60)} at 11:00:00Z, a standby: what waits is not known"]
+    leaves = next(rung for rung in found.ladder if rung.title == "WAL leaves")
+    assert (leaves.state, "what waits is not known" in leaves.evidence) == (State.UNKNOWN, True)
 
 
 def test_wal_that_neither_waits_nor_landed_was_never_to_be_archived() -> None:

@@ -12,6 +12,7 @@ from tui.barman.path import Word
 from tui.cnpg import backup
 from tui.cnpg.cluster import Cluster, Condition
 from tui.cnpg.happening import Happening
+from tui.cnpg.instance import InstanceStatus
 from tui.cnpg.sidecar_log import LogLine
 from tui.verdict import clocks, exits, filling
 from tui.verdict.window import Window
@@ -157,7 +158,7 @@ def _instance(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
     said = f"last archived {archived.name}" if archived else "nothing archived yet"
     if archived and archived.at:
         said += f" at {words.moment(archived.at, now)}"
-    said += f", {words.counted(status.waiting, 'file')} waiting"
+    said += f", {queue_said(status)}"
     if status.fails_now and status.last_failed:
         said += f"; {status.last_failed.name} failed"
     yield Evidence("instance", said, status.at)
@@ -166,6 +167,13 @@ def _instance(seen: Witnesses, now: datetime) -> Iterator[Evidence]:
         yield Evidence("disk", fills.said(), status.at)
         if isinstance(seen.wal_volume, NotKnown) and seen.wal_volume.why:
             yield Evidence("disk", f"its room is not known: {seen.wal_volume.why}")
+
+
+def queue_said(status: InstanceStatus) -> str:
+    """How much waits to be archived: a standby, which archives in a replica cluster, does not tell."""
+    if not status.is_primary:
+        return "a standby: what waits is not known"
+    return f"{words.counted(status.waiting, 'file')} waiting"
 
 
 def _rights(seen: Witnesses) -> Iterator[Evidence]:

@@ -141,10 +141,9 @@ def leaves(case: Case) -> str | NotKnown:
         said = f"ContinuousArchiving {condition.status}" if condition else "no condition"
         return NotKnown(f"{said}; the instance was not asked{': ' + why if why else ''}")
     last = instance.last_archived
-    said = (
-        f"{words.counted(instance.waiting, 'file')} waiting, last archived "
-        f"{last.name if last else '-'}"
-    )
+    said = f"{evidence.queue_said(instance)}, last archived {last.name if last else '-'}"
+    if not instance.is_primary:
+        return NotKnown(said)
     fills = filling.of(case.seen) if instance.waiting >= evidence.MANY else None
     return f"{said}; {fills.said()}" if fills else said
 
