@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import yaml
 
 from tests.e2e.conftest import Served, Start
 from tests.e2e.terminal import ROOT, Terminal, tui
-from tests.panes.objects import a_backup, a_cluster, archiving, completed
+from tests.panes.objects import a_backup, a_cluster, archiving, completed, started
 from tui.sandbox.tls import self_made
 
 SOON = 20.0
@@ -133,6 +134,16 @@ def test_a_window_may_change_its_size_at_any_time(app: Start, served: Served) ->
     terminal.until("VERDICT", "LAST BASE")
     terminal.press("q")
     assert terminal.ends_within(SOON) == 0
+
+
+def test_what_changes_in_one_pane_leaves_the_one_beside_it_alone(
+    app: Start, served: Served
+) -> None:
+    served.seed(a_cluster("pg"), a_backup("pg-1", age=1, **started(1)))
+    terminal = app(size=(160, 48))
+    terminal.until("> pg ", re.compile(r"> pg-1 +\ds "), "Schedules")
+    terminal.until(re.compile(r"> pg-1 +1\ds "))  # its age was drawn anew several times
+    assert any("> pg " in line.split("│")[0] for line in terminal.lines), terminal.text
 
 
 def test_a_dumb_terminal_gets_the_report(app: Start, served: Served) -> None:

@@ -85,8 +85,16 @@ def _lines(
         for y, strips in enumerate(update.strips, update.region.y):
             yield y, _placed(update.region.x, strips)
     else:
-        for y in sorted({y for y, _, _ in update.spans}):
-            yield y, ((x, strip) for x, strip in update.chops[y].items() if strip is not None)
+        for y, begin, end in sorted(update.spans):
+            yield y, _within(update, y, begin, end)
+
+
+def _within(update: ChopsUpdate, y: int, begin: int, end: int) -> Iterator[tuple[int, Strip]]:
+    """The pieces of a line that lie in a span. What lies beside it was not drawn by the widget that
+    is seen there, but by what is under it: side by side with another pane it would blot that out."""
+    for stop, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+        if strip is not None and x < end and stop > begin:
+            yield x, strip.crop(0, min(stop, end) - x)
 
 
 def _placed(x: int, strips: Iterable[Strip]) -> Iterator[tuple[int, Strip]]:
