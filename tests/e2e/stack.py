@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from platformdirs import user_cache_path
@@ -88,10 +89,14 @@ class Stack:
         self._plain = folder / "plain"
         """While this file exists WAL is archived without compression."""
         self.port = stores.free_ports(1)[0]
+        # A backup that is killed leaves its parts there. Not below the folder: Barman's sockets would
+        # have names longer than a socket may have.
+        self._scratch = TemporaryDirectory(prefix="stack-")
         for path in (self.data, folder / "ts", folder / "run", folder / "restored"):
             path.mkdir()
         folder.chmod(0o755)
         if os.geteuid() == 0:
+            shutil.chown(self._scratch.name, "postgres", "postgres")
             for path in (self.data, folder / "ts", folder / "run", folder / "restored"):
                 shutil.chown(path, "postgres", "postgres")
         self.environment = {
@@ -103,7 +108,7 @@ class Stack:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONWARNINGS": "ignore",
             "HOME": str(folder / "run"),
-            "TMPDIR": str(folder / "run"),  # a backup that is killed leaves its parts there
+            "TMPDIR": self._scratch.name,
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
         }
@@ -132,6 +137,7 @@ class Stack:
         """Everything."""
         self.end_postgres()
         self.weed.stop()
+        self._scratch.cleanup()
 
     def end_postgres(self) -> None:
         """PostgreSQL alone: the store runs on."""

@@ -33,6 +33,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -356,14 +357,14 @@ class Sweep:
         """What the store says of the bucket; what it does not say is no fault of the archive."""
         root = self._known.catalog.root
         uploads, rules, versioning = await asyncio.gather(
-            _told(bucket.uploads(root)), _told(bucket.rules()), self._versioning(bucket)
+            _told(partial(bucket.uploads, root)), _told(bucket.rules), self._versioning(bucket)
         )
         self._report(Described(self.place, uploads, rules, versioning, self._clock()))
 
     async def _versioning(self, bucket: Bucket) -> str | Untold:
         if self.place.is_r2:
             return Untold("Cloudflare R2 has no versioning")
-        return await _told(bucket.versioning())
+        return await _told(bucket.versioning)
 
 
 def _is_thinner(now: Server, before: Server) -> bool:
@@ -373,8 +374,8 @@ def _is_thinner(now: Server, before: Server) -> bool:
     return bool(gone) or now.segments < before.segments
 
 
-async def _told(question: Awaitable[T]) -> T | Untold:
+async def _told(question: Callable[[], Awaitable[T]]) -> T | Untold:
     try:
-        return await question
+        return await question()
     except faults.Fault as fault:
         return Untold(str(fault))
