@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 
 from tui import themes, words
 from tui.barman.info import Info, Unreadable
+from tui.barman.path import Loss
 from tui.cnpg.manifest import CLUSTERS, OBJECT_STORES
 from tui.live.changes import CannotLook, Looking
 from tui.live.estate import Delta, Estate
@@ -337,10 +338,12 @@ class BucketPane(Pane):
 
     def action_acknowledge(self) -> None:
         line = self.current
-        if line is None or line.lost is None:
+        piece = line.missing if line else None
+        if line is None or piece is None or not piece.alarms:
             self.notify("Go to a hole that alarms first (])")
             return
-        self.post_message(AcknowledgeWanted(line.place, line.server, line.lost))
+        loss = Loss(piece.first, piece.last)
+        self.post_message(AcknowledgeWanted(line.place, line.server, loss))
 
     def action_look(self) -> None:
         self.post_message(LookRequested())

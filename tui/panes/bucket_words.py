@@ -8,6 +8,7 @@ from datetime import datetime
 from tui import words
 from tui.barman import retention
 from tui.barman.info import Info
+from tui.barman.path import Piece
 from tui.barman.retention import Plan
 from tui.barman.s3 import Rule, Untold
 from tui.cnpg.location import Location, Place
@@ -17,6 +18,7 @@ from tui.panes import growth_words, shelf
 from tui.panes.outline import Line
 from tui.verdict import growth
 from tui.verdict.growth import R2
+from tui.verdict.window import NoWindow, Window
 from tui.verdict.witnesses import Film
 
 
@@ -153,11 +155,22 @@ def of_base(estate: Estate, line: Line, now: datetime) -> Iterator[str]:
 
 def of_hole(line: Line, film: Film, now: datetime) -> str:
     """How much is missing and which moments cannot be reached."""
-    for piece in film.continuity.pieces:
-        here = line.lost and (line.lost.first, line.lost.last) == (piece.first, piece.last)
-        if here and piece.since and piece.until:
-            since, until = words.moment(piece.since, now), words.moment(piece.until, now)
-            count = words.counted(piece.count, "segment")
-            gap = f"no moment from {since} to {until} can be reached"
-            return f"{line.about}\n{count} {piece.word.value}: {gap}"
-    return f"{line.about}\n{line.count}: {line.state}"
+    piece = line.missing
+    if piece is None:
+        return f"{line.about}\n{line.count}: {line.state}"
+    said = f"{words.counted(piece.count, 'segment')} {line.state}"
+    return f"{line.about}\n{said}{_out_of_reach(piece, film.window, now)}"
+
+
+def _out_of_reach(piece: Piece, window: Window | NoWindow, now: datetime) -> str:
+    """Not only what was written in there: also what follows, up to the end of the next base backup."""
+    if isinstance(window, NoWindow):
+        return ""
+    for hole in window.holes:
+        if piece == hole.missing or (piece.since and hole.since <= piece.since < hole.until):
+            since, until = words.moment(hole.since, now), words.moment(hole.until, now)
+            return f": no moment from {since} to {until} can be reached"
+    if piece == window.cut_by or (piece.since and piece.since >= window.until):
+        since = words.moment(window.until, now)
+        return f": no moment after {since} can be reached before the next base backup"
+    return ""

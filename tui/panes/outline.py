@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from tui.barman.path import Loss
+from tui.barman.path import Piece
 from tui.cnpg.location import Place
 from tui.cnpg.manifest import BACKUPS, CLUSTERS, Key
 from tui.live.changes import Folded
@@ -37,8 +37,8 @@ class Line:
     opens: bool = True
     about: str = ""
     """What the line has no room for."""
-    lost: Loss | None = None
-    """What of the main path is missing here and not acknowledged."""
+    missing: Piece | None = None
+    """What of the main path is missing here."""
 
     @property
     def kind(self) -> str:

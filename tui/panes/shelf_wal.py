@@ -8,7 +8,7 @@ from tui import words
 from tui.barman import timelines
 from tui.barman.catalog import Server
 from tui.barman.directory import Directory, runs
-from tui.barman.path import Loss, Word
+from tui.barman.path import Piece, Word
 from tui.barman.timelines import Run, Timeline
 from tui.barman.wal import Segment
 from tui.panes import shelf_bases
@@ -100,7 +100,7 @@ def _stretches(view: View, server: Server, timeline: Timeline, film: Film) -> It
             level=level,
             opens=not missing,
             about=f"{run.first} .. {run.last}",
-            lost=_lost(run, film) if missing else None,
+            missing=_missing(run, film) if missing else None,
             url=f"{view.place}/{server.name}/wals/{run.first.directory}/{run.first}",
         )
         if key in view.opened and not missing:
@@ -115,22 +115,21 @@ def span(first: Segment, last: Segment) -> str:
     return f"{one}..{other[shared:]}" if other[shared:] else one
 
 
-def _lost(run: Run, film: Film) -> Loss | None:
-    for piece in film.continuity.alarms:
-        if piece.first <= run.last and run.first <= piece.last:
-            return Loss(piece.first, piece.last)
+def _missing(run: Run, film: Film) -> Piece | None:
+    for piece in film.continuity.pieces:
+        if piece.word is not Word.FOUND and piece.first <= run.last and run.first <= piece.last:
+            return piece
     return None
 
 
 def _hole_state(run: Run, film: Film) -> tuple[str, Level]:
     """Whether anybody needs what is missing there."""
-    for piece in film.continuity.pieces:
-        if piece.word is Word.FOUND or not piece.first <= run.last or not run.first <= piece.last:
-            continue
-        if piece.acknowledged:
-            return "lost, acknowledged", Level.UNKNOWN
-        return piece.word.value, Level.FAILING if piece.alarms else Level.DEGRADED
-    return "missing, no base backup needs it", Level.UNKNOWN
+    piece = _missing(run, film)
+    if piece is None:
+        return "missing, no base backup needs it", Level.UNKNOWN
+    if piece.acknowledged:
+        return "lost, acknowledged", Level.UNKNOWN
+    return piece.word.value, Level.FAILING if piece.alarms else Level.DEGRADED
 
 
 def _folders(view: View, server: Server, run: Run) -> Iterator[Line]:
