@@ -512,3 +512,13 @@ def test_an_instance_not_heard_for_long_does_not_say_that_it_is_idle() -> None:
     found = verdict(*quiet(at=NOW - timedelta(minutes=11)))
     assert (found.level, codes(found)) == (Level.UNKNOWN, ["quiet"])
     assert found.advice == "instance: last heard at 13:49:00Z"
+
+
+def test_a_history_that_was_archived_just_now_proves_nothing_about_segments() -> None:
+    """A failover: what the primary before said is of another timeline."""
+    seen, asked = quiet(last_archived=Passed("00000002.history", NOW - timedelta(seconds=5)))
+    found = verdict(seen, asked)
+    assert (found.level, codes(found)) == (Level.UNKNOWN, ["quiet"])
+    assert found.headline == "no WAL landed for 3h, and only 00000002.history was archived since"
+    fresh = film(newest=NOW - timedelta(minutes=14))
+    assert codes(verdict(fresh, asked)) == []

@@ -30,7 +30,7 @@ def finding(seen: Witnesses, now: datetime) -> Finding | None:
     if newest is None or now - newest.at < SETTLED or archiving.said_to_fail(seen):
         return None
     if not isinstance(instance, NotKnown) and (told := _since_our_look(seen, instance)):
-        return _unsettled(seen, told, newest)
+        return _unsettled(seen, told, newest, now)
     if now - newest.at < QUIET_AFTER:
         return None
     age = words.age(now - newest.at)
@@ -73,17 +73,23 @@ def _since_our_look(seen: Witnesses, instance: InstanceStatus) -> Passed | None:
     return told if told.at + SETTLED > seen.film.at else None
 
 
-def _unsettled(seen: Witnesses, told: Passed, newest: Archived) -> Finding | None:
+def _unsettled(seen: Witnesses, told: Passed, newest: Archived, now: datetime) -> Finding | None:
     """It archives again, or into nowhere: what it said before tells which, if it was asked before."""
-    segment = archiving.segment_of(told)
-    if isinstance(seen.film, NotKnown) or segment is None or archiving.settled(seen) is not None:
+    if isinstance(seen.film, NotKnown) or archiving.settled(seen) is not None:
         return None
+    segment, again = archiving.segment_of(told), "look again in two minutes"
+    if segment is None:
+        if now - newest.at < QUIET_AFTER:
+            return None
+        age = words.age(now - newest.at)
+        headline = f"no WAL landed for {age}, and only {told.name} was archived since"
+        return _idle_or_stuck(words.shorten(headline, 70), again)
     ahead = newest.segment.distance(segment, seen.film.continuity.segment_size)
     if ahead <= JUST_NOW:
         return None
     return _idle_or_stuck(
         f"PostgreSQL archived {words.counted(ahead, 'segment')} since our look, or elsewhere",
-        f"{segment} must be in the bucket in two minutes: look again",
+        f"{segment} must be in the bucket by then: {again}",
     )
 
 
