@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from tests.wire import stores
 from tests.wire.stores import Say, Script, Weed, Wire, until
 from tui import faults
 from tui.barman import continuity, path, seals, wal
-from tui.barman.catalog import Server
+from tui.barman.catalog import DirectoryKey, Server
 from tui.barman.continuity import Continuity
 from tui.barman.path import Word
 from tui.barman.s3 import Requests
@@ -32,6 +32,7 @@ from tui.live.changes import (
     SweepFact,
     SweepMoved,
 )
+from tui.live.look import Look
 from tui.live.sweep import Patience, Sweep
 from tui.wire.bucket import Bucket, Keys
 from tui.wire.memory import Memory
@@ -262,6 +263,27 @@ async def test_what_retention_took_away_is_gone(weed: Weed, server: str) -> None
         await until(lambda: sweeping.server.segments == 36)
         assert set(sweeping.of(Folded)[-1].infos["pg"]) == {"20261123T000000"}
         assert sweeping.film.word is Word.FOUND
+
+
+@pytest.mark.parametrize(("took", "newest"), [(20, 75), (40, 76)])
+async def test_what_came_while_a_long_look_went_on_is_seen_at_its_end(
+    weed: Weed, server: str, took: int, newest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else PostgreSQL's word would be held against a listing from before it."""
+    sweeping = Sweeping(Place(weed.url, stores.BUCKET, server), memory=None, patience=None)
+    list_folders = Look._list_folders
+
+    async def slowly(look: Look, name: str, wanted: Set[DirectoryKey]) -> None:
+        await list_folders(look, name, wanted)
+        if not sweeping.later:
+            sweeping.later = timedelta(seconds=took)
+            weed.put(segment_key(f"{server}/pg", 76))
+
+    monkeypatch.setattr(Look, "_list_folders", slowly)
+    await sweeping.sweep.look()
+    last = sweeping.server.last_archived
+    assert last is not None
+    assert last.segment == wal.at(1, newest, SIZE)
 
 
 async def test_a_hole_is_seen_by_a_thorough_look_and_its_mending_too(

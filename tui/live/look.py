@@ -35,6 +35,10 @@ T = TypeVar("T")
 TRIES = 4
 """How often a request is sent before the look is given up."""
 
+LONG = timedelta(seconds=30)
+"""The newest is listed first: after a look that took longer, what came meanwhile is looked for too, for
+its end is the moment that what was seen is called true at."""
+
 SMALL = 1 << 18
 """Bytes a backup.info or a history may have in the store."""
 
@@ -163,7 +167,10 @@ class Look:
 
     async def thoroughly(self, name: str) -> None:
         """All there is of a server, as far as it can have changed."""
+        began = self._clock()
         await together(self._thorough_wals(name), self._bases(name))
+        if self._clock() - began > LONG:
+            await self.quickly(name)
         self._known.drop(name)
 
     async def quickly(self, name: str) -> None:
