@@ -56,6 +56,13 @@ def test_the_trap_is_told_with_both_readings_its_price_and_its_fix() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["@reboot", "@Daily", "@daily foo"])
+def test_the_hint_about_descriptors_is_read_to_its_end(text: str) -> None:
+    told = drawn(text)
+    assert "only these, in small letters: @" in " ".join(told)
+    assert any(line.endswith("@every with a duration") for line in told)
+
+
 def test_a_sound_schedule_says_when_and_nothing_more() -> None:
     said = drawn("0 0 3 * * *")
     assert said[1] == "CNPG       every day at 03:00:00"

@@ -308,8 +308,7 @@ def _descriptor(text: str) -> Schedule:
     if not text.startswith(_EVERY):
         raise Piece(text, 0).refused(
             f"Unrecognized descriptor: {text}",
-            f"the descriptors are {', '.join(DESCRIPTORS)} and @every with a duration; "
-            "small letters, nothing after them",
+            f"only these, in small letters: {', '.join(DESCRIPTORS)}, @every with a duration",
         )
     duration = text[len(_EVERY) :]
     try:
