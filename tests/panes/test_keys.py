@@ -58,9 +58,9 @@ async def test_help_and_palette_use_the_words_of_the_footer(stage: Open, pane: s
     ("keys", "wanted"),
     [
         ("t", ("Next row", "b back up now", "e to a file", "r look again", "esc q t back")),
-        ("2 enter", ("esc q back", "j down", "k up")),
+        ("2 enter", ("esc q back", "j Next line", "G Last line")),
         ("v", ("esc q v back",)),
-        ("3 l", ("esc q back", "^d page down")),
+        ("3 l", ("esc q back", "^d Page down")),
     ],
     ids=["triage", "backup", "verdict changes", "findings"],
 )
@@ -116,6 +116,23 @@ async def test_keys_move_the_cursor_as_in_k9s_and_less(stage: Open) -> None:
         await screen.until("> row-00")
         await screen.press("pagedown")
         await screen.gone("row-00")
+
+
+async def test_a_text_that_is_too_long_is_moved_in_as_a_list_is(stage: Open) -> None:
+    async with stage(*seeds()) as screen:
+        await screen.press("2")
+        await screen.until("> pg")
+        await screen.press("enter")
+        await screen.until("spec.cluster.name")
+        for key, wanted in [("G", "Events"), ("g", "spec.cluster.name"), ("ctrl+d", "Events")]:
+            await screen.press(key)
+            await screen.until(wanted)
+        await screen.press("ctrl+u")
+        await screen.until("spec.cluster.name")
+        await screen.press("escape", "question_mark")
+        await screen.until("Next row")
+        await screen.press("G")
+        await screen.until("esc closes this")
 
 
 async def test_q_closes_what_is_open_and_then_the_app(stage: Open) -> None:

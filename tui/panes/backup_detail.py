@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
@@ -21,6 +20,7 @@ from tui.live.estate import Delta, Estate
 from tui.panes.backups import in_words
 from tui.panes.intents import HappeningsWanted
 from tui.panes.pane import Clock
+from tui.widgets.pager import Pager
 from tui.widgets.said import Said
 
 
@@ -29,8 +29,6 @@ class BackupDetail(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "app.pop_screen", "back", key_display="esc", id="detail.back"),
-        Binding("j", "scroll('down')", "down", show=False),
-        Binding("k", "scroll('up')", "up", show=False),
     ]
 
     def __init__(self, estate: Estate, key: Key, clock: Clock) -> None:
@@ -46,7 +44,7 @@ class BackupDetail(Screen[None]):
         yield Static(
             f"Backup {self.key.name} in {self.key.namespace}", classes="pane-title", markup=False
         )
-        with VerticalScroll():
+        with Pager():
             yield self.fields
             yield self.events
         yield Footer(compact=True, show_command_palette=False)
@@ -85,10 +83,6 @@ class BackupDetail(Screen[None]):
     def _ask(self) -> None:
         backup = self.estate.backup(self.key)
         self.post_message(HappeningsWanted(BACKUPS, self.key, backup.uid if backup else ""))
-
-    def action_scroll(self, direction: str) -> None:
-        box = self.query_one(VerticalScroll)
-        box.scroll_relative(y=1 if direction == "down" else -1, animate=False)
 
 
 def fields(backup: Backup, now: datetime) -> Iterable[tuple[str, str]]:

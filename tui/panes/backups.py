@@ -28,6 +28,7 @@ from tui.verdict.fix import DeleteBackup
 from tui.verdict.health import Level
 from tui.verdict.queue import Hold
 from tui.widgets.live_table import Cell, Column, LiveTable
+from tui.widgets.pager import PAGING
 from tui.widgets.said import Said
 
 KEPT_LINES = 10_000
@@ -48,14 +49,7 @@ class _Backups(LiveTable[Key]):
 class _EventLog(Log):
     """The log mode, with the keys of the list."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Next line", show=False),
-        Binding("k", "scroll_up", "Previous line", show=False),
-        Binding("g", "scroll_home", "First line", show=False),
-        Binding("G", "scroll_end", "Last line", show=False),
-        Binding("ctrl+d", "page_down", "Page down", show=False),
-        Binding("ctrl+u", "page_up", "Page up", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = PAGING
 
 
 class BackupsPane(TablePane):

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui import themes
 from tui.barman.info import Info
+from tui.widgets.pager import Pager
 
 
 class BaseDetail(Screen[None]):
@@ -20,8 +20,6 @@ class BaseDetail(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "app.pop_screen", "back", key_display="esc", id="base.back"),
-        Binding("j", "scroll(1)", "down", show=False),
-        Binding("k", "scroll(-1)", "up", show=False),
     ]
 
     def __init__(self, url: str, info: Info) -> None:
@@ -34,9 +32,6 @@ class BaseDetail(Screen[None]):
             Content.assemble(themes.quiet(f"{name:<20}"), value) for name, value in self.info.fields
         )
         yield Static(f"{self.url}backup.info", classes="pane-title", markup=False)
-        with VerticalScroll():
+        with Pager():
             yield Static(Content("\n").join(rows), markup=False)
         yield Footer(compact=True, show_command_palette=False)
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

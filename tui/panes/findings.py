@@ -8,7 +8,6 @@ from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
@@ -16,6 +15,7 @@ from textual.widgets import Footer, Static
 from tui import themes, words
 from tui.verdict.health import Level
 from tui.verdict.lint import Finding, Severity
+from tui.widgets.pager import Pager
 
 LEVELS: Final = {
     Severity.ERROR: Level.FAILING,
@@ -29,10 +29,6 @@ class FindingsScreen(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "back", key_display="esc", id="findings.back"),
-        Binding("j,down", "scroll(1)", "down", show=False),
-        Binding("k,up", "scroll(-1)", "up", show=False),
-        Binding("ctrl+d,pagedown", "scroll(10)", "page down", show=False),
-        Binding("ctrl+u,pageup", "scroll(-10)", "page up", show=False),
     ]
 
     def __init__(self, findings: Sequence[Finding]) -> None:
@@ -42,16 +38,13 @@ class FindingsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(summary(self.findings), classes="pane-title", markup=False)
-        with VerticalScroll():
+        with Pager():
             yield self._text
         yield Footer(compact=True, show_command_palette=False)
 
     def on_resize(self) -> None:
         """The sentences are wrapped by hand, so that their second lines stand under the first."""
         self._text.update(told(self.findings, self.size.width - 6))
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
 def summary(findings: Sequence[Finding]) -> str:

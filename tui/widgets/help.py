@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
+
+from tui.widgets.pager import Pager
 
 
 class HelpScreen(ModalScreen[None]):
@@ -19,8 +20,6 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "app.pop_screen", "back", key_display="esc"),
-        Binding("j,down", "scroll(1)", "down", show=False),
-        Binding("k,up", "scroll(-1)", "up", show=False),
     ]
 
     def __init__(self, bindings: Iterable[ActiveBinding]) -> None:
@@ -28,7 +27,7 @@ class HelpScreen(ModalScreen[None]):
         self.bindings = tuple(bindings)
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help"):
+        with Pager(id="help"):
             yield Static(self._keys(), markup=False)
 
     def _keys(self) -> Content:
@@ -43,6 +42,3 @@ class HelpScreen(ModalScreen[None]):
         for description, keys in words.items():
             lines.append(Content.assemble((f"{' '.join(keys):<24}", "bold"), description))
         return Content("\n").join([*lines, Content(""), Content("esc closes this")])
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
