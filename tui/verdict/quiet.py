@@ -34,6 +34,9 @@ def finding(seen: Witnesses, now: datetime) -> Finding | None:
     if now - newest.at < QUIET_AFTER:
         return None
     age = words.age(now - newest.at)
+    if isinstance(instance, NotKnown) and seen.cluster.hibernated:
+        headline = f"hibernated: no WAL landed for {age}, and no instance can be asked"
+        return _idle_or_stuck(headline, "what it wrote last is known when it is woken")
     if isinstance(instance, NotKnown):
         why = f"instance: {instance.why}" if instance.why else ""
         return _idle_or_stuck(

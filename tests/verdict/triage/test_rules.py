@@ -594,6 +594,14 @@ def test_a_lifecycle_rule_that_deletes_what_retention_keeps_is_no_green(
     assert "no-retention" not in [rung.code for rung in found.ladder]
 
 
+def test_a_hibernated_cluster_is_called_that_and_not_idle_or_stuck() -> None:
+    asleep = a_cluster(annotations={"cnpg.io/hibernation": "on"})
+    quiet = film(newest=NOW - timedelta(hours=3))
+    found = judged(witnesses(cluster=asleep, film=quiet, instance=NotKnown("it has no primary")))
+    assert found.level is Level.UNKNOWN
+    assert found.headline == "hibernated: no WAL landed for 3h, and no instance can be asked"
+
+
 def test_a_lifecycle_rule_of_another_path_is_nobodys_trouble() -> None:
     rule = Rule("tidy", True, "prod/pg-eu/", 1, None)
     assert judged(witnesses(film=replace(film(), rules=(rule,)))).findings == ()
