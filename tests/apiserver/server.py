@@ -12,7 +12,6 @@ import json
 import secrets
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tui.sandbox import tls
+from tui.sandbox.bucket import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,7 +53,7 @@ class KubeApiServer:
         self._network = network
         self._crds = [yaml.load(crd.read_text(), yaml.CSafeLoader) for crd in assets.crds]
         self._directory = directory
-        self._etcd_port, self._etcd_peer_port, self._port = _free_ports(3)
+        self._etcd_port, self._etcd_peer_port, self._port = free_ports(3)
         # A bound process dies with the thread that started it, so one thread starts them all.
         self._spawner = ThreadPoolExecutor(1)
         self._etcd: subprocess.Popen[bytes] | None = None
@@ -335,12 +335,3 @@ def _succeeds(ask: Callable[[], object]) -> bool:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now; all are held while the others are chosen."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports

@@ -23,6 +23,7 @@ from platformdirs import user_cache_path
 
 from tests.wire import stores
 from tests.wire.stores import Weed
+from tui.sandbox.bucket import free_ports
 from tui.sandbox.tls import Certificate
 
 BARMAN = "3.19.1"
@@ -88,7 +89,7 @@ class Stack:
         self.data = folder / "pgdata"
         self._plain = folder / "plain"
         """While this file exists WAL is archived without compression."""
-        self.port = stores.free_ports(1)[0]
+        self.port = free_ports(1)[0]
         # A backup that is killed leaves its parts there. Not below the folder: Barman's sockets would
         # have names longer than a socket may have.
         self._scratch = TemporaryDirectory(prefix="stack-")

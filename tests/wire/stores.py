@@ -9,7 +9,6 @@ import abc
 import asyncio
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from tui.sandbox.bucket import meta_entry, sockets
+from tui.sandbox.bucket import free_ports, meta_entry, sockets
 from tui.sandbox.s3 import Lying
 from tui.sandbox.tls import Certificate
 
@@ -176,29 +175,6 @@ def client(url: str, keys: tuple[str, str] = ADMIN) -> Any:
         region_name="us-east-1",
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=15),
     )
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free, and free again 10,000 higher, where weed puts its gRPC."""
-    found: list[int] = []
-    held: list[socket.socket] = []
-    while len(found) < count:
-        low = socket.socket()
-        low.bind(("127.0.0.1", 0))
-        port = low.getsockname()[1]
-        held.append(low)
-        if port > 55_000:
-            continue
-        high = socket.socket()
-        held.append(high)
-        try:
-            high.bind(("127.0.0.1", port + 10_000))
-        except OSError:
-            continue
-        found.append(port)
-    for each in held:
-        each.close()
-    return found
 
 
 class Listener(abc.ABC):

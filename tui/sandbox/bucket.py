@@ -94,7 +94,7 @@ class Bucket:
         self.identities = identities
         self._folder = Path(tempfile.mkdtemp(prefix="cnpg-tui-s3-"))
         self._process: asyncio.subprocess.Process | None = None
-        self._ports: dict[str, int] = _free_ports()
+        self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
 
     @property
     def endpoint(self) -> str:
@@ -254,16 +254,16 @@ async def _holds(http: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-def _free_ports() -> dict[str, int]:
-    """A free port for each part; each also takes the one 10,000 above for gRPC.
+def free_ports(count: int) -> list[int]:
+    """Ports that are free, and free again 10,000 above, where the server puts its gRPC.
 
     Both lie below the range from which Linux draws ports for outgoing connections.
     """
-    chosen: dict[str, int] = {}
-    while len(chosen) < len(_PORTS):
+    chosen: list[int] = []
+    while len(chosen) < count:
         port = random.SystemRandom().randrange(12000, 22000)
-        if port not in chosen.values() and _free(port) and _free(port + 10000):
-            chosen[_PORTS[len(chosen)]] = port
+        if port not in chosen and _free(port) and _free(port + 10000):
+            chosen.append(port)
     return chosen
 
 
