@@ -436,7 +436,8 @@ class CnpgTui(App[None]):
     async def _acknowledge(self, event: intents.AcknowledgeWanted) -> None:
         loss = event.loss
         question = (
-            f"{loss.first} .. {loss.last} is lost for good and shall not alarm any more. Why?"
+            f"{loss.first} .. {loss.last} is lost for good. Once a base backup lies behind it, it "
+            "shall not alarm any more. Why?"
         )
         why = await self.push_screen_wait(Prompt(question, "a word for whoever reads it next"))
         if not why or self.wire is None:

@@ -195,7 +195,7 @@ async def test_a_hole_is_jumped_to_named_and_acknowledged(torn: Stage) -> None:
     await torn.press("right_square_bracket")
     await torn.until("timeline 2", "can be reached")
     await torn.press("A")
-    await torn.until("is lost for good and shall not alarm any more. Why?")
+    await torn.until("is lost for good. Once a base backup lies behind it")
     await torn.press(*"dropped", "enter")
     await torn.until("lost, acknowledged", "2 holes")
     for _ in range(2):
