@@ -488,6 +488,10 @@ def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
             file=sys.stderr,
         )
         return EXIT_FAILED
+    # The collector's full rounds take a tenth of the start, and stop the keyboard for 0.1 s and more
+    # while thousands of Backups load; what is kept here is flat and frozen, so there is next to
+    # nothing for them to find.
+    gc.set_threshold(50_000, 20, 100)
     # Smooth scrolling asks the terminal for reports that a slow line answers late or never.
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     from tui.app import CnpgTui  # late: the first frame waits for nothing else
@@ -501,9 +505,6 @@ def _run(options: argparse.Namespace, flags: Flags, opener: Opener) -> int:
         operator_zone=options.operator_timezone or UTC,
         rings=options.bell,
     )
-    # The collector's full rounds stop the keyboard for 0.1 s and more while thousands of Backups
-    # load; what is kept here is flat and frozen, so there is next to nothing for them to find.
-    gc.set_threshold(50_000, 20, 100)
     app.run(mouse=options.mouse)
     if app.last_words:
         print(app.last_words, file=sys.stderr)

@@ -157,6 +157,7 @@ def many() -> None:
             seconds_until(terminal, "Clusters", since)
             terminal.press("2")
             seconds_until(terminal, "METHOD", since)
+            seconds_until(terminal, "> pg-00", since)  # before, there is nothing to move among
             answered: list[float] = []
             while not any("Backups  17,000  live" in line for line in terminal.screen.display):
                 pressed = monotonic()
