@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -43,14 +44,15 @@ def test_help_names_the_flags(
         (["no-such-command"], "invalid choice: 'no-such-command'"),
         (["--theme", "pink"], "invalid choice: 'pink'"),
         (["report", "-o", "xml"], "invalid choice: 'xml'"),
+        (["check", "--no-such-flag"], "unrecognized arguments: --no-such-flag"),
         (["demo", "--speed", "fast"], "invalid float value: 'fast'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_wrong_command_line_is_2_and_a_complaint(
+def test_a_wrong_command_line_is_3_and_a_complaint(
     arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ended(arguments) == 2
+    assert ended(arguments) == 3
     assert complaint in capsys.readouterr().err
 
 
@@ -89,11 +91,51 @@ def test_what_stands_behind_a_command_outranks_what_stands_before_it(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_does_not_go_together_is_2_and_a_sentence(
+def test_what_does_not_go_together_is_a_sentence_and_does_nothing(
     arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(arguments) == 2
+    assert cli.main(arguments) == (3 if "bundle" in arguments else 2)
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full to write to")
+def test_an_answer_that_cannot_be_written_is_3_and_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tui", "cron", "0 0 2 * * *"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr == "cnpg-tui: the answer could not be written: No space left on device\n"
+
+
+MISTAKEN = """\
+import sys
+from tui import check_report, cli
+def mistaken(*_, **__):
+    raise KeyError("a mistake")
+check_report.run = mistaken
+sys.exit(cli.main(["check"]))
+"""
+
+
+def test_a_mistake_of_our_own_is_3_a_sentence_and_a_log(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MISTAKEN],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    log = tmp_path / "cnpg-tui" / "cnpg-tui.log"
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"cnpg-tui stopped because of a mistake of its own (KeyError). The details are in {log}.\n"
+    )
+    assert "KeyError: 'a mistake'" in log.read_text()
 
 
 @pytest.mark.parametrize(

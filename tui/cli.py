@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from tui import __version__
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 EXIT_REFUSED = 2
+EXIT_UNKNOWN = 3
+"""Nothing was found out: no word of 1 and 2, which for most commands are findings."""
 S3_CREDENTIALS = "secret,environment"
 THEMES = ("dark", "light", "plain")
 
@@ -57,14 +59,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read has gone (`| head`): so does this, and says nothing when Python flushes again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read has gone (`| head`): so does this.
+        _print_nothing_more()
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        _print_nothing_more()
+        where = f" {error.filename}" if error.filename else ""
+        _complain(f"cnpg-tui: the answer could not be written{where}: {error.strerror or error}")
+        return EXIT_UNKNOWN
+    except Exception as bug:  # noqa: BLE001 - the last word on a mistake of our own
+        _complain(_admitted(bug))
+        return EXIT_UNKNOWN
     return code
 
 
+def _print_nothing_more() -> None:
+    """So that Python, which flushes again at its end, has nothing to complain about."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _admitted(bug: Exception) -> str:
+    """A sentence for the screen; the traceback goes to the log, if there can be one."""
+    said = f"cnpg-tui stopped because of a mistake of its own ({type(bug).__name__})."
+    try:
+        log_file = _log_to(None)
+    except OSError:
+        return said
+    logging.getLogger(__name__).error("unhandled", exc_info=bug)
+    return f"{said} The details are in {log_file}."
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes a wrong command line for nothing found out: argparse's 2 would be a finding of `check`."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(EXIT_UNKNOWN, f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="cnpg-tui",
         description="Am I restorable? CloudNativePG backups and WAL archives in a terminal.",
     )
@@ -113,14 +147,14 @@ def _look(parser: argparse.ArgumentParser) -> None:
     look.add_argument("--log-file", metavar="FILE", type=Path, help="instead of the state folder's")
 
 
-def _report_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _report_parser(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser("report", help="the same facts as text, for scripts and pipes")
     _where(parser)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.set_defaults(command=_report)
 
 
-def _check_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _check_parser(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "check",
         help="one verdict a cluster, for cron, CI and monitoring",
@@ -143,7 +177,7 @@ def _check_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.set_defaults(command=_check)
 
 
-def _backup_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _backup_parser(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "backup",
         help="back up a cluster now; with --wait, prove that it can be restored",
@@ -176,7 +210,7 @@ def _backup_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.set_defaults(command=_backup)
 
 
-def _bundle_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _bundle_parser(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "bundle",
         help="all evidence about a cluster in one file, without secrets, for a ticket",
@@ -200,7 +234,7 @@ def _duration(text: str) -> timedelta:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _archive_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _archive_parser(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "archive",
         help="what lies in the bucket, and whether the WAL is whole",
@@ -261,7 +295,7 @@ def _zone(name: str) -> tzinfo:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _cron_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _cron_parser(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "cron",
         help="what the operator makes of a schedule",
@@ -279,7 +313,7 @@ def _cron_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(command=_cron)
 
 
-def _lint_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _lint_parser(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "lint",
         help="check ScheduledBackups in YAML files, or on the server",
@@ -295,7 +329,7 @@ def _lint_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(command=_lint)
 
 
-def _demo_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _demo_parser(commands: argparse._SubParsersAction[_Parser]) -> None:
     parser = commands.add_parser(
         "demo", help="everything without a cluster: a sandbox on 127.0.0.1"
     )
@@ -453,7 +487,7 @@ def _bundle(options: argparse.Namespace) -> int:
     from tui import bundle_report  # late: asyncio and the readers cost more than --help
 
     if options.all_namespaces:
-        return _refused(_ONE_NAMESPACE)
+        return _refused(_ONE_NAMESPACE, EXIT_UNKNOWN)
     return bundle_report.run(
         _flags(options),
         options.cluster,
@@ -463,9 +497,9 @@ def _bundle(options: argparse.Namespace) -> int:
     )
 
 
-def _refused(why: str) -> int:
+def _refused(why: str, code: int = EXIT_REFUSED) -> int:
     _complain(f"cnpg-tui: {why}")
-    return EXIT_REFUSED
+    return code
 
 
 def _complain(text: str) -> None:
