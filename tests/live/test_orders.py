@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
+from tests.verdict.triage.made_up import a_pod
 from tui import faults
 from tui.cnpg import backup, cluster
 from tui.cnpg.backup import Method
 from tui.cnpg.manifest import BACKUPS, BARMAN_PLUGIN, CLUSTERS, Key, Kind, Manifest
-from tui.live.changes import Listed
+from tui.live.changes import Inspected, Listed
 from tui.live.estate import Estate
 from tui.live.orders import back_up
 from tui.live.orders import order as orders
 from tui.live.orders.back_up import BackUpNow
 from tui.live.orders.order import Create, Done, NotDone, NotKnown, Patience, Refusal
+from tui.verdict.witnesses import NOT_ASKED
 
 NOW = datetime(2026, 11, 22, 14, 1, 2, tzinfo=UTC)
 PG = Key("prod", "pg")
@@ -124,6 +126,14 @@ def test_a_method_that_cannot_work_here_is_not_taken() -> None:
 def test_trouble_is_told_before_the_fact(circumstances: dict[str, Any], warning: str) -> None:
     order = prepared(estate_with({"plugins": [PLUGIN]}, **circumstances))
     assert any(warning in said for said in order.warnings)
+
+
+def test_a_pod_without_the_sidecar_is_named_before_the_fact() -> None:
+    estate = estate_with({"plugins": [PLUGIN]})
+    pods = (a_pod("pg-1"), a_pod("pg-2", sidecar=False))
+    estate.apply(Inspected(PG, pods, NOT_ASKED, NOW))
+    [said] = [line for line in prepared(estate).warnings if "sidecar" in line]
+    assert said.startswith("no plugin sidecar in pg-2: a Backup sent there fails")
 
 
 def test_the_queue_ahead_is_counted_and_its_head_named() -> None:

@@ -9,10 +9,11 @@ from tui import words
 from tui.cnpg import backup
 from tui.cnpg.backup import Method
 from tui.cnpg.cluster import Cluster
-from tui.cnpg.manifest import BACKUPS, Key
+from tui.cnpg.manifest import BACKUPS, BARMAN_PLUGIN, Key
 from tui.live.estate import Estate
 from tui.live.orders.order import Create, Order, Refusal
 from tui.live.orders.shown import as_yaml
+from tui.verdict.witnesses import NotKnown
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,15 @@ def _kubectl(key: Key, cluster: str, method: Method, plugin: str, target: str, c
     return " ".join(line)
 
 
+def _without_sidecar(estate: Estate, cluster: Cluster) -> list[str]:
+    """Pods into which Barman's sidecar was never injected, as far as they were looked at."""
+    inspected, plugin = estate.inspected.get(cluster.key), cluster.backup_plugin
+    if inspected is None or plugin is None or plugin.name != BARMAN_PLUGIN:
+        return []
+    pods = () if isinstance(inspected.pods, NotKnown) else inspected.pods
+    return [each.key.name for each in pods if each.sidecar is None]
+
+
 def before_the_fact(estate: Estate, cluster: Cluster, method: str, now: datetime) -> list[str]:
     """What the operator will not check, but the user wants to know before the backup starts."""
     found = []
@@ -111,6 +121,10 @@ def before_the_fact(estate: Estate, cluster: Cluster, method: str, now: datetime
         found.append(
             f"WAL archiving fails{since}: on the primary the Backup will hang in started, on a "
             "standby it completes but cannot be restored. Repair archiving first"
+        )
+    if method == Method.PLUGIN and (bare := _without_sidecar(estate, cluster)):
+        found.append(
+            f"no plugin sidecar in {', '.join(bare)}: a Backup sent there fails. Restart the Pods first"
         )
     if method == Method.IN_TREE:
         found.append("barmanObjectStore is deprecated: CloudNativePG 1.31.0 removes it")
